@@ -1,0 +1,192 @@
+"""The loop: assign, repair, update by turns, and the objective after each half-step.
+
+The order matters. A descent leaves the loop only after an assignment was settled, so labels, centers and
+objective agree at every exit. ``state.shift`` covers repair and update together, because an assigner that keeps
+bounds must hear of every move of a center.
+"""
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmtoolkit.books import Books
+from kmtoolkit.errors import EmptyClusterError, StrategyError
+from kmtoolkit.objectives import SquaredEuclidean, Step
+from kmtoolkit.options import Limits, next_child
+from kmtoolkit.problem import Door, as_centers
+from kmtoolkit.registry import Strategy
+from kmtoolkit.result import Run, Status
+from kmtoolkit.trace import Recorder
+
+__all__ = ["Descent", "Parts"]
+
+
+class Parts(NamedTuple):
+    """The four resolved strategies."""
+
+    init: Strategy
+    assign: Strategy
+    update: Strategy
+    empty: Strategy
+
+
+class Descent:
+    """One restart: the descent from one start."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        objective: SquaredEuclidean,
+        door: Door,
+        seed: np.random.SeedSequence,
+        start: np.ndarray | None,
+        limits: Limits,
+        tol: float,
+        verify: bool,
+    ) -> None:
+        self.parts, self.door, self.seed, self.limits, self.tol, self.verify = parts, door, seed, limits, tol, verify
+        self.rng = np.random.default_rng(next_child(seed))
+        self.certified = all(part.row.monotone for part in self.parts)
+        self.recorder = Recorder(self.certified)
+        self.n_iter = 0
+        self.measured = 0.0  # F from scratch after the latest half-step, where it is asked for
+        self.seen: set[int] = set()  # hashes of the labels that iterations started from
+        self.repaired: set[int] = set()  # those that were repaired
+        self.start = self.initial_centers() if start is None else start
+        self.books = Books(door.problem, self.start.copy(), objective)
+
+    def run(self) -> Status:
+        """THE loop."""
+        books, empty = self.books, self.parts.empty
+        self.open_assigner()
+        self.assign("init")
+        while True:
+            if empty.row.drops and books.compress():
+                self.seen.clear()
+                self.open_assigner()
+            with self.naming(empty):
+                self.plan = books.plan(empty, self.rng)
+            if status := self.stop():
+                return self.finish(status)
+            self.seen.add(books.hash)
+            self.n_iter += 1
+            self.at_assign = books.state.centers.copy()
+            if self.plan:
+                self.repaired.add(books.hash)
+                self.add("repair", empty, books.repair(self.plan))
+            self.update()
+            books.state.shift[:] = np.linalg.norm(books.state.centers - self.at_assign, axis=1)
+            self.assign("assign")
+
+    def stop(self) -> Status | None:
+        """Why to leave the loop here, if there is a reason: labels, centers and objective agree now."""
+        books, tol = self.books, self.tol
+        limit = self.limits.reached(self.n_iter, self.recorder.live, books.view())
+        if self.n_iter:
+            if self.at_fixed_point():
+                return Status.FIXED_POINT
+            if tol and not self.plan and np.square(books.state.shift).sum() <= tol * books.variance:
+                return Status.TOLERANCE
+        return limit
+
+    def at_fixed_point(self) -> bool:
+        """Whether the labels have occurred before, and no repair and no update can change them.
+
+        The same labels are repaired once only, so rounding can't make repairs go on for ever. An updater that
+        does not jump to the minimiser may have further to go from the same labels.
+        """
+        if not self.certified:
+            return self.moved == 0 and not self.plan and not self.books.state.shift.any()
+        if self.books.hash not in self.seen or (self.plan and self.books.hash not in self.repaired):
+            return False
+        return self.parts.update.row.exact or self.updated.drop <= self.updated.noise
+
+    def initial_centers(self) -> np.ndarray:
+        """The initializer's centers, checked."""
+        part = self.parts.init
+        with self.naming(part):
+            centers = part(self.door.problem, self.rng)
+        return self.checked_centers(centers, part)
+
+    def open_assigner(self) -> None:
+        """Let an assigner that remembers start anew."""
+        part = self.parts.assign
+        self.memory: tuple[Any, ...] = ()
+        if hasattr(part.run, "init"):
+            with self.naming(part):
+                self.memory = (part.run.init(self.books.problem, self.books.view()),)
+
+    def assign(self, phase: str) -> None:
+        """Let the assigner propose labels, check them, and settle."""
+        books, part = self.books, self.parts.assign
+        with self.naming(part):
+            returned = part(books.problem, books.view("labels"), *self.memory)
+        if returned is not None:
+            raise self.broken(part, "returned a value; it must write state.labels and return nothing")
+        low, high, k = books.state.labels.min(), books.state.labels.max(), books.problem.k
+        if low < 0 or high >= k:
+            raise self.broken(part, f"wrote label {low if low < 0 else high}; labels must be 0 to {k - 1}")
+        step = books.settle(force=not part.row.monotone, distances=len(books.accepted) * k)
+        if step.refused and part.row.exact:
+            raise self.broken(part, f"is declared exact, but proposed {step.refused} labels that are not nearer")
+        self.moved = step.moved
+        self.add(phase, part, step)
+
+    def update(self) -> None:
+        """Let the updater move the centers, check them, and measure the drop."""
+        books, part = self.books, self.parts.update
+        before = books.state.centers.copy()
+        with self.naming(part):
+            returned = part(books.problem, books.view("centers"))
+        if returned is not None:
+            raise self.broken(part, "returned a value; it must write state.centers and return nothing")
+        self.checked_centers(books.state.centers, part)
+        self.updated = books.updated(before)
+        self.add("update", part, self.updated)
+
+    def add(self, phase: str, part: Strategy, step: Step) -> None:
+        """Enter a half-step in the trace; without a certificate, its drop is measured from scratch."""
+        books = self.books
+        if not self.certified:
+            value = books.value()
+            step = step._replace(drop=self.measured - value, noise=0.0)
+            self.measured = value
+        moved = 0.0 if phase == "init" else np.linalg.norm(books.state.centers - self.at_assign, axis=1).max()
+        self.recorder.add(self.n_iter, phase, str(part), step, books.empty, float(moved))
+        if self.certified and self.verify:
+            self.measured = books.check(step, self.measured, f"{part} in iteration {self.n_iter} ({phase})")
+
+    def finish(self, status: Status) -> Status:
+        """Recompute F and rebuild the trace from it."""
+        part = self.parts.assign
+        self.cluster_objectives, value = self.books.cluster_values()
+        if part.row.exact and self.verify and len(wrong := self.books.not_nearest()):
+            raise self.broken(part, f"is declared exact, but row {wrong[0]} is not at its nearest center")
+        self.exact = status is Status.FIXED_POINT and self.moved == 0 and not self.plan
+        self.data = Run(self.seed, self.start, self.recorder.rebuilt(value), value, self.n_iter, status)
+        return status
+
+    def checked_centers(self, centers: Any, part: Strategy) -> np.ndarray:
+        """A strategy's centers as (k, d) float64; StrategyError if they are not that, finite and in range."""
+        k = self.books.problem.k if self.n_iter else self.door.problem.k
+        try:
+            return as_centers(centers, k, self.door.problem.X.shape[1], self.door.largest, "centers")
+        except (TypeError, ValueError) as error:
+            raise self.broken(part, f"gave bad centers: {error}") from None
+
+    def broken(self, part: Strategy, rule: str) -> StrategyError:
+        """The error for a strategy that broke a rule."""
+        return StrategyError(f"{part} {rule} (iteration {self.n_iter})")
+
+    @contextlib.contextmanager
+    def naming(self, part: Strategy) -> Iterator[None]:
+        """Say which strategy an exception comes from, and when."""
+        try:
+            yield
+        except (EmptyClusterError, StrategyError) as error:
+            raise type(error)(f"{error} (iteration {self.n_iter})") from None
+        except Exception as error:
+            error.add_note(f"raised by {part} in iteration {self.n_iter}")
+            raise

@@ -1,0 +1,14 @@
+"""Stop the fit at an empty cluster, as R's ``kmeans`` does."""
+
+import numpy as np
+
+from kmtoolkit.errors import EmptyClusterError
+from kmtoolkit.problem import Problem, State
+from kmtoolkit.registry import ANY, empty_handler
+
+
+@empty_handler("error", objective=ANY, repairs=False, cost="O(1)")
+def error(problem: Problem, state: State, d: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> None:
+    """Raise EmptyClusterError."""
+    empty = ", ".join(map(str, np.flatnonzero(state.counts == 0)))
+    raise EmptyClusterError(f"cluster {empty} is empty; start elsewhere, lower k, or choose a handler that repairs")

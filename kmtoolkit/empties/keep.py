@@ -1,0 +1,11 @@
+"""Leave empty clusters empty: their centers stay where they are, and rows may come to them later."""
+
+import numpy as np
+
+from kmtoolkit.problem import Problem, State
+from kmtoolkit.registry import ANY, empty_handler
+
+
+@empty_handler("keep", objective=ANY, repairs=False, cost="O(1)")
+def keep(problem: Problem, state: State, d: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> None:
+    """Leave the cluster empty."""

@@ -1,0 +1,35 @@
+"""Centers given by the caller: an array, or an earlier result for a warm start."""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kmtoolkit.problem import Problem
+
+
+@dataclass(frozen=True, eq=False)
+class Explicit:
+    """Start from given centers.
+
+    Parameters
+    ----------
+    centers : array-like of shape (k, d)
+        Copied. ``Solver(init=centers)`` and ``fit(init_centers=centers)`` stand for it.
+    """
+
+    centers: Any
+
+    def __post_init__(self) -> None:
+        array = np.array(self.centers)
+        array.flags.writeable = False
+        object.__setattr__(self, "centers", array)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Explicit) and np.array_equal(self.centers, other.centers)
+
+    def __hash__(self) -> int:
+        return hash(self.centers.tobytes())
+
+    def __call__(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
+        return self.centers

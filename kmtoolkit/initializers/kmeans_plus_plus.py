@@ -1,0 +1,62 @@
+"""Greedy k-means++ (Arthur and Vassilvitskii, SODA 2007, section 2; the greedy form in their section 5).
+
+The first seed is drawn in proportion to w, each further one in proportion to w · D², D the distance to the
+nearest seed so far. The greedy form draws several candidates a round and keeps the one that lowers the
+potential Σ w D² most. O(n k d · trials) time, O(n) memory.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kmtoolkit.kernels.squared import lower_closest, potentials
+from kmtoolkit.problem import Problem
+from kmtoolkit.registry import initializer
+
+
+@initializer("k-means++", reference="Arthur and Vassilvitskii 2007", cost="O(n k d trials)")
+@dataclass(frozen=True)
+class KMeansPlusPlus:
+    """Draw seeds by D² sampling, the best of several candidates each round.
+
+    Parameters
+    ----------
+    trials : int, optional
+        Candidates per round; 2 + ⌊ln k⌋ by default. 1 is the original k-means++, whose O(log k) bound is proved.
+    """
+
+    trials: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.trials is not None and (isinstance(self.trials, bool) or not isinstance(self.trials, int)):
+            raise TypeError(
+                f"trials is {self.trials!r} of type {type(self.trials).__name__}; it must be an int or None"
+            )
+        if self.trials is not None and self.trials < 1:
+            raise ValueError(f"trials is {self.trials}; it must be at least 1")
+
+    def __call__(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
+        X, weights, k = problem
+        trials = self.trials or 2 + int(np.log(k))
+        chosen = draw(weights, 1, rng)
+        closest = np.full(len(X), np.inf)
+        while True:
+            lower_closest(X, X[chosen[-1:]].astype(np.float64), closest)
+            if len(chosen) == k:
+                return X[chosen].astype(np.float64)
+            scores = weights * closest
+            if not scores.any():  # every row coincides with a seed: any other row will do
+                scores = weights.copy()
+                scores[chosen] = 0.0
+            candidates = draw(scores, trials, rng)
+            if trials > 1:
+                best = potentials(X, weights, closest, X[candidates].astype(np.float64)).argmin()
+                candidates = candidates[best : best + 1]
+            chosen = np.append(chosen, candidates)
+
+
+def draw(scores: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
+    """Draw ``size`` indices, each in proportion to its score; an index with score 0 is never drawn."""
+    cumulative = np.cumsum(scores / scores.max())
+    at = np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right")
+    return np.minimum(at, np.searchsorted(cumulative, cumulative[-1]))

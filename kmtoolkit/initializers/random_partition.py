@@ -1,0 +1,23 @@
+"""Means of a random partition (MacKay, Information Theory, Inference, and Learning Algorithms, 2003, ch. 20).
+
+Every row goes to a cluster at random, except that k different rows hold one cluster each, so that no mean is
+undefined. The means lie close together near the mean of all rows. O(nd) time and memory.
+"""
+
+import numpy as np
+
+from kmtoolkit.problem import Problem
+from kmtoolkit.registry import initializer
+
+
+@initializer("random-partition", reference="MacKay 2003, ch. 20", cost="O(nd)")
+def random_partition(problem: Problem, rng: np.random.Generator) -> np.ndarray:
+    """Assign the rows at random and take the weighted means."""
+    X, weights, k = problem
+    labels = rng.integers(k, size=len(X))
+    labels[rng.permutation(len(X))[:k]] = np.arange(k)
+    weights = weights / weights.max()
+    first = X[0].astype(np.float64)  # sums about a row: no cancellation when the data are far from 0
+    mass = np.bincount(labels, weights, k)
+    sums = [np.bincount(labels, weights * (X[:, f] - first[f]), k) for f in range(X.shape[1])]
+    return first + np.column_stack(sums) / mass[:, None]

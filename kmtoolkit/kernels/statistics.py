@@ -1,0 +1,119 @@
+"""Sums over rows that do not depend on a divergence: column moments, cluster totals, moves between clusters.
+
+Sums are kept as pairs (total, error) of twice float64's precision, so a row that leaves a cluster takes away
+exactly what it brought: no drift, however many rows have come and gone, and no matter how far out they were.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from kmtoolkit.kernels.grid import add_exact, cut, merge_pairs, two_sum
+from kmtoolkit.kernels.jit import jit, parallel_jit, prange
+
+__all__ = ["Moves", "absorb", "cluster_totals", "column_moment", "move_row", "new_moves"]
+
+
+class Moves(NamedTuple):
+    """What a chunk of moved rows changes; one leading entry per chunk."""
+
+    sums: np.ndarray  # (chunks, k·d) float64, and what rounding lost of them
+    sums_error: np.ndarray
+    mass: np.ndarray  # (chunks, k) float64, and what rounding lost of it
+    mass_error: np.ndarray
+    drop: np.ndarray  # (chunks, 1) float64, and what rounding lost of it
+    drop_error: np.ndarray
+    counts: np.ndarray  # (chunks, k) int64
+    tally: np.ndarray  # (chunks, 2) int64: rows moved, rows refused
+    hash: np.ndarray  # (chunks,) uint64: change of the labels' hash
+
+
+def new_moves(rows: int, k: int, d: int) -> tuple[np.ndarray, Moves]:
+    """The grid over ``rows`` moved rows and its empty Moves; partial sums never outweigh the rows they sum."""
+    bounds = cut(rows, 16 * d, most=rows // k + 1)
+    chunks = len(bounds) - 1
+    sums, mass, drop = (np.zeros((2, chunks, m)) for m in (k * d, k, 1))
+    counts, tally = np.zeros((chunks, k), np.int64), np.zeros((chunks, 2), np.int64)
+    return bounds, Moves(*sums, *mass, *drop, counts, tally, np.zeros(chunks, np.uint64))
+
+
+@jit
+def mix(row, label):
+    """A 64-bit hash of (row, label) (splitmix64's finaliser); hashes of rows are added modulo 2**64."""
+    z = np.uint64(row) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(label + 1) * np.uint64(0xD1B54A32D192ED03)
+    z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return z ^ (z >> np.uint64(31))
+
+
+@jit
+def move_row(X, i, weight, origin, old, new, moves, t):
+    """Record in chunk t that row i of X moves from cluster old (-1: from nowhere) to cluster new."""
+    d = X.shape[1]
+    for f in range(d):
+        value = weight * (np.float64(X[i, f]) - origin[f])
+        add_exact(moves.sums[t], moves.sums_error[t], new * d + f, value)
+        if old >= 0:
+            add_exact(moves.sums[t], moves.sums_error[t], old * d + f, -value)
+    add_exact(moves.mass[t], moves.mass_error[t], new, weight)
+    moves.counts[t, new] += 1
+    moves.hash[t] += mix(i, new)
+    moves.tally[t, 0] += 1
+    if old >= 0:
+        add_exact(moves.mass[t], moves.mass_error[t], old, -weight)
+        moves.counts[t, old] -= 1
+        moves.hash[t] -= mix(i, old)
+
+
+@jit
+def absorb(moves, sums, sums_error, mass, mass_error, counts):
+    """Merge the chunks of moves into sums (k, d), mass (k,), counts (k,) and their errors; empty is exactly 0.
+
+    Returns the drop, and the numbers of rows moved and refused.
+    """
+    merge_pairs(moves.sums, moves.sums_error)
+    merge_pairs(moves.mass, moves.mass_error)
+    merge_pairs(moves.drop, moves.drop_error)
+    k, d = sums.shape
+    for j in range(k):
+        for t in range(len(moves.counts)):
+            counts[j] += moves.counts[t, j]
+        mass_total, rounding = two_sum(mass[j], moves.mass[0, j])
+        mass[j], mass_error[j] = two_sum(mass_total, mass_error[j] + (rounding + moves.mass_error[0, j]))
+        for f in range(d):
+            total, rounding = two_sum(sums[j, f], moves.sums[0, j * d + f])
+            rounding += moves.sums_error[0, j * d + f]
+            sums[j, f], sums_error[j, f] = two_sum(total, sums_error[j, f] + rounding)
+        if counts[j] == 0:
+            mass[j] = mass_error[j] = 0.0
+            sums[j] = 0.0
+            sums_error[j] = 0.0
+    return moves.drop[0, 0] + moves.drop_error[0, 0], moves.tally[:, 0].sum(), moves.tally[:, 1].sum()
+
+
+@jit
+def cluster_totals(values, weights, labels, k):
+    """Sums of w · value over the rows of each cluster, (k,) float64 totals and (k,) errors."""
+    total, error = np.zeros(k), np.zeros(k)
+    for i in range(len(values)):
+        add_exact(total, error, labels[i], weights[i] * values[i])
+    return total, error
+
+
+@parallel_jit
+def _column_moment(bounds, X, weights, about, squared, total, error):
+    for t in prange(len(bounds) - 1):
+        for i in range(bounds[t], bounds[t + 1]):
+            for f in range(X.shape[1]):
+                value = np.float64(X[i, f]) - about[f]
+                add_exact(total[t], error[t], f, weights[i] * (value * value if squared else value))
+
+
+def column_moment(X: np.ndarray, weights: np.ndarray, about: np.ndarray, *, squared: bool) -> np.ndarray:
+    """Weighted sums over rows of (x - about), or of its square, for each column of X: (d,) float64."""
+    bounds = cut(len(X), 4 * X.shape[1])
+    total = np.zeros((len(bounds) - 1, X.shape[1]))
+    error = np.zeros_like(total)
+    _column_moment(bounds, X, weights, about, squared, total, error)
+    merge_pairs(total, error)
+    return total[0] + error[0]

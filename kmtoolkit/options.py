@@ -1,0 +1,177 @@
+"""What a Solver is given besides its strategies: checked, seeded, spelt, and watched during a fit."""
+
+import contextlib
+import copy
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from kmtoolkit.initializers.explicit import Explicit
+from kmtoolkit.problem import State
+from kmtoolkit.progress import Progress
+from kmtoolkit.result import Status
+
+__all__ = [
+    "Limits", "Snapshot", "as_seed", "check_options", "interrupts", "next_child", "restart_seed", "same", "spell",
+]  # fmt: skip
+
+
+class Snapshot(NamedTuple):
+    """What a callback sees after each settled assignment; the arrays are read-only views of the running fit."""
+
+    restart: int
+    n_iter: int
+    objective: float  # provisional: the result's trace is exact
+    centers: np.ndarray  # (k, d) float64
+    labels: np.ndarray  # (n,) int32, of the rows of positive weight
+    seconds: float  # since the start of the fit
+
+
+class Limits:
+    """What may end a fit before it has converged, and who is told how far it is."""
+
+    def __init__(
+        self,
+        n_init: int,
+        max_iter: int,
+        max_seconds: float | None,
+        callback: Callable[[Snapshot], Any] | None,
+        progress: bool,
+    ) -> None:
+        self.max_iter, self.max_seconds, self.callback = max_iter, max_seconds, callback
+        self.display = Progress(progress, n_init)
+        self.start, self.restart, self.interrupted = time.perf_counter(), 0, False
+
+    def reached(self, n_iter: int, objective: float, state: State) -> Status | None:
+        """The limit that is reached after iteration ``n_iter``, if any."""
+        seconds = time.perf_counter() - self.start
+        self.display.update(self.restart, n_iter, objective)
+        snapshot = Snapshot(self.restart, n_iter, objective, state.centers, state.labels, seconds)
+        if self.callback is not None and self.callback(snapshot):
+            return Status.CALLBACK
+        if self.interrupted:
+            return Status.INTERRUPTED
+        if self.max_seconds is not None and seconds >= self.max_seconds:
+            return Status.TIME
+        return Status.MAX_ITER if n_iter >= self.max_iter else None
+
+    def close(self) -> None:
+        """Take the progress line away."""
+        self.display.close()
+
+
+@contextlib.contextmanager
+def interrupts(on_interrupt: str, limits: Limits) -> Iterator[None]:
+    """Turn Ctrl-C into ``limits.interrupted`` if it is to return a result; a second one raises."""
+    if on_interrupt == "raise" or threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.getsignal(signal.SIGINT)
+
+    def interrupt(*_signal: Any) -> None:
+        if limits.interrupted:
+            raise KeyboardInterrupt
+        limits.interrupted = True
+
+    signal.signal(signal.SIGINT, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+def check_options(options: Any) -> None:
+    """Check the options of a Solver; raises TypeError or ValueError naming option, value and rule."""
+    _check_int("max_iter", options.max_iter, 0)
+    _check_int("n_init", options.n_init, 1)
+    _check_real("tol", options.tol)
+    if options.max_seconds is not None:
+        _check_real("max_seconds", options.max_seconds)
+    if options.threads is not None:
+        _check_int("threads", options.threads, 1)
+    if options.callback is not None and not callable(options.callback):
+        raise TypeError(f"callback is {options.callback!r}; it must be callable, or None")
+    for name in ("verify", "progress"):
+        if not isinstance(getattr(options, name), bool):
+            raise TypeError(f"{name} is {getattr(options, name)!r}; it must be True or False")
+    if options.on_interrupt not in ("raise", "return"):
+        raise ValueError(f"on_interrupt is {options.on_interrupt!r}; it must be 'raise' or 'return'")
+
+
+def _check_int(name: str, value: Any, least: int) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
+        raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; it must be an int")
+    if value < least:
+        raise ValueError(f"{name} is {value}; it must be at least {least}")
+
+
+def _check_real(name: str, value: Any) -> None:
+    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; it must be a real number")
+    if not (value >= 0 and math.isfinite(value)):
+        raise ValueError(f"{name} is {value}; it must be finite and not negative")
+
+
+def as_seed(rng: Any) -> int | np.random.SeedSequence | None:
+    """An rng argument as something that fitting can't change: None, an int, or a SeedSequence of its own."""
+    if rng is None:
+        return None
+    if isinstance(rng, np.random.SeedSequence):
+        return copy_seed(rng)
+    if isinstance(rng, np.random.Generator):  # the copy's position in its stream counts, and the original stays put
+        return np.random.SeedSequence(copy.deepcopy(rng).integers(0, 2**32, size=4, dtype=np.uint32).tolist())
+    if isinstance(rng, bool) or not isinstance(rng, (int, np.integer)):
+        raise TypeError(
+            f"rng is {rng!r} of type {type(rng).__name__}; it must be None, an int, a SeedSequence or a Generator"
+        )
+    if rng < 0:
+        raise ValueError(f"rng is {rng}; a seed must not be negative")
+    return int(rng)
+
+
+def copy_seed(seed: np.random.SeedSequence, skip: int = 0) -> np.random.SeedSequence:
+    """A copy of a SeedSequence that has spawned ``skip`` more children."""
+    return np.random.SeedSequence(
+        seed.entropy,
+        spawn_key=seed.spawn_key,
+        pool_size=seed.pool_size,
+        n_children_spawned=seed.n_children_spawned + skip,
+    )
+
+
+def restart_seed(root: np.random.SeedSequence, restart: int) -> np.random.SeedSequence:
+    """The seed whose first restart is the given restart of root."""
+    return copy_seed(root, restart)
+
+
+def next_child(seed: np.random.SeedSequence) -> np.random.SeedSequence:
+    """The child that seed would spawn next, without spawning it."""
+    return copy_seed(seed).spawn(1)[0]
+
+
+def same(a: Any, b: Any) -> bool:
+    """Whether two options are equal; SeedSequences by their contents."""
+    if isinstance(a, np.random.SeedSequence) and isinstance(b, np.random.SeedSequence):
+        return a.state == b.state
+    return a is b or (type(a) is type(b) and bool(a == b))
+
+
+def spell(value: Any) -> str:
+    """The code that makes an option, given ``import kmtoolkit as km`` and ``import numpy as np``."""
+    if isinstance(value, Explicit):
+        return f"np.array({value.centers.tolist()})"
+    if isinstance(value, np.random.SeedSequence):
+        arguments = {
+            "entropy": value.entropy,
+            "spawn_key": value.spawn_key,
+            "n_children_spawned": value.n_children_spawned,
+        }
+        return f"np.random.SeedSequence({', '.join(f'{k}={v}' for k, v in arguments.items() if v not in ((), 0))})"
+    home = getattr(value, "__module__", None) or ""
+    name = value.__qualname__ if callable(value) and hasattr(value, "__qualname__") else repr(value)
+    return f"km.{home.split('.')[1]}.{name}" if home.startswith("kmtoolkit.") else name

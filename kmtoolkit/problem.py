@@ -1,0 +1,219 @@
+"""The door: what a caller hands in is checked here once, and becomes a Problem that every kernel can trust."""
+
+import math
+from typing import Any, NamedTuple
+
+import numpy as np
+
+__all__ = ["Door", "Problem", "State", "admit", "as_centers", "as_rows", "check_k", "read_only", "read_only_state"]
+
+FINITE_CHECK_ROWS = 1 << 16
+LARGEST_EXPONENT = 1020.0  # F, and what is summed on the way to it, stays below 2**1020
+SMALLEST_EXPONENT = -960.0  # the squares that decide stay above 2**-960, clear of underflow
+
+
+class Problem(NamedTuple):
+    """What is clustered: rows of positive weight only.
+
+    Attributes
+    ----------
+    X : ndarray of shape (n, d), float32 or float64, C order, read-only
+        The caller's values.
+    sample_weight : ndarray of shape (n,), float64, read-only
+        Positive; a weight of w means w copies of the row.
+    k : int
+        The number of clusters.
+    """
+
+    X: np.ndarray
+    sample_weight: np.ndarray
+    k: int
+
+
+class State(NamedTuple):
+    """What the half-steps write. Each role sees all of it, and can write what its role owns.
+
+    Attributes
+    ----------
+    centers : ndarray of shape (k, d), float64
+        The parameters θ; written by updaters.
+    labels : ndarray of shape (n,), int32
+        The assignment r, -1 before the first one; written by assigners.
+    counts : ndarray of shape (k,), int64
+        Rows of each cluster. A cluster is empty when its count is 0.
+    mass : ndarray of shape (k,), float64
+        Weight of each cluster.
+    sums : ndarray of shape (k, d), float64
+        Sums of w · (x - origin) over each cluster.
+    origin : ndarray of shape (d,), float64
+        The point that sums are taken about.
+    shift : ndarray of shape (k,), float64
+        How far each center has moved since the last assignment, repair included.
+    """
+
+    centers: np.ndarray
+    labels: np.ndarray
+    counts: np.ndarray
+    mass: np.ndarray
+    sums: np.ndarray
+    origin: np.ndarray
+    shift: np.ndarray
+
+
+class Door(NamedTuple):
+    """A Problem, and the way back to the caller's rows."""
+
+    problem: Problem
+    X: np.ndarray  # (all rows, d): the caller's rows, weight 0 included
+    present: np.ndarray | None  # (all rows,) bool: positive weight; None if all are
+    largest: float  # magnitude that centers must stay below for F to stay finite
+
+
+def admit(X: Any, k: Any, sample_weight: Any = None) -> Door:
+    """Check X, k and sample_weight, and return the Problem they pose; raises TypeError or ValueError."""
+    rows, low, high = _checked_rows(X)
+    weights = _as_weights(sample_weight, len(rows))
+    present = None if weights.all() else weights > 0
+    k = check_k(k, len(rows), len(rows) if present is None else int(present.sum()))
+    largest = _check_range(low, high, weights)
+    problem = Problem(
+        rows if present is None else read_only(rows[present]),
+        weights if present is None else read_only(weights[present]),
+        k,
+    )
+    return Door(problem, rows, present, largest)
+
+
+def as_rows(X: Any, d: int | None = None) -> np.ndarray:
+    """Check X and return it as (n, d) float32 or float64, C order, native bytes, read-only."""
+    rows = _checked_rows(X)[0]
+    if d is not None and rows.shape[1] != d:
+        raise ValueError(f"X has {rows.shape[1]} columns, but the centers have {d}; pass the columns of the fit")
+    return rows
+
+
+def as_centers(centers: Any, k: int, d: int, largest: float, name: str = "init_centers") -> np.ndarray:
+    """Check centers and return them as a new (k, d) float64 array."""
+    array = np.array(_numeric(centers, name), dtype=np.float64, order="C")
+    if array.shape != (k, d):
+        raise ValueError(f"{name} has shape {array.shape}; it must be (k, d) = ({k}, {d})")
+    _check_finite(array, name)
+    if not np.abs(array).max() <= largest:
+        raise ValueError(
+            f"{name} has values up to {np.abs(array).max():.3g}, whose squared distances overflow; "
+            f"keep them below {largest:.3g}"
+        )
+    return array
+
+
+def check_k(k: Any, n: int, present: int) -> int:
+    """Check k against the number of rows, and of rows with positive weight, and return it as an int."""
+    if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)):
+        raise TypeError(f"k is {k!r} of type {type(k).__name__}; it must be an int")
+    if k < 1:
+        raise ValueError(f"k is {k}; it must be at least 1")
+    if k > n:
+        raise ValueError(f"k is {k}, but X has only {n} rows; k can't exceed them")
+    if k > present:
+        raise ValueError(f"k is {k}, but only {present} rows have a positive sample_weight; k can't exceed them")
+    return int(k)
+
+
+def _checked_rows(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """X as an array that kernels take, with the least and largest value of each column."""
+    array = _numeric(X, "X")
+    if array.ndim != 2:
+        hint = "; use X.reshape(-1, 1) for one feature" if array.ndim == 1 else ""
+        raise ValueError(f"X has {array.ndim} dimensions; it must have 2, rows by columns{hint}")
+    if array.size == 0:
+        raise ValueError(f"X has shape {array.shape}; it must have at least one row and one column")
+    single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
+    with np.errstate(over="ignore"):  # a long double too large becomes inf, and is reported as such
+        rows = np.require(array, np.float32 if single else np.float64, ["C", "A", "E"])
+    low, high = rows.min(axis=0), rows.max(axis=0)  # NaN and inf show here, without a mask as large as X
+    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+        _check_finite(rows, "X")
+    return read_only(rows), low, high
+
+
+def _numeric(values: Any, name: str) -> np.ndarray:
+    """Values as an array of real numbers, whatever carries them."""
+    if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
+        where = ", ".join(map(str, np.argwhere(np.ma.getmaskarray(values))[0]))
+        raise ValueError(f"{name} has masked entries, the first at index ({where}); fill or drop them")
+    if hasattr(values, "toarray") and not hasattr(values, "__array__"):
+        raise TypeError(f"{name} is a sparse {type(values).__name__}; pass a dense array, such as {name}.toarray()")
+    try:
+        array = np.asarray(values)
+    except ValueError as error:
+        raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise TypeError(
+            f"{name} has dtype {array.dtype}; it must be real numbers (float, int or bool): "
+            "select or convert the numeric columns"
+        )
+    return array
+
+
+def _as_weights(sample_weight: Any, n: int) -> np.ndarray:
+    if sample_weight is None:
+        return read_only(np.ones(n))
+    array = _numeric(sample_weight, "sample_weight")
+    if array.shape != (n,):
+        raise ValueError(f"sample_weight has shape {array.shape}; it must have one weight a row, ({n},)")
+    weights = np.require(array, np.float64, ["C", "A", "E"])
+    _check_finite(weights, "sample_weight")
+    if weights.min() < 0:
+        i = int(np.argmax(weights < 0))
+        raise ValueError(f"sample_weight is {weights[i]!s} at row {i}; weights must not be negative")
+    if not weights.any():
+        raise ValueError("sample_weight is 0 everywhere; at least k weights must be positive")
+    return read_only(weights)
+
+
+def _check_finite(array: np.ndarray, name: str) -> None:
+    for start in range(0, len(array), FINITE_CHECK_ROWS):
+        bad = np.argwhere(~np.isfinite(array[start : start + FINITE_CHECK_ROWS]))
+        if len(bad):
+            index = (int(bad[0][0]) + start, *map(int, bad[0][1:]))
+            where = f"row {index[0]}" + (f", column {index[1]}" if len(index) > 1 else "")
+            raise ValueError(
+                f"{name} has {float(array[index])!r} at {where}; values must be finite: drop or impute such rows"
+            )
+
+
+def _check_range(low: np.ndarray, high: np.ndarray, weights: np.ndarray) -> float:
+    """Refuse values whose squares leave float64's range; return the largest magnitude centers may have."""
+    low, high = low.astype(np.float64), high.astype(np.float64)
+    largest = float(max(np.abs(low).max(), np.abs(high).max()))
+    spread = float((high / 2 - low / 2).max()) * 2
+    exponents = np.frexp([np.max(weights), np.min(weights[weights > 0])])[1]
+    room = LARGEST_EXPONENT - float(exponents[0]) - math.log2(len(weights)) - math.log2(len(low))
+    limit = math.ldexp(1.0, int(room // 2) - 2)
+    if largest > limit:
+        raise ValueError(
+            f"X has values up to {largest:.3g}, whose weighted squares overflow float64; keep them below "
+            f"{limit:.3g}, for example with X * 2.0**{-_exponent(largest)}"
+        )
+    if spread > 0 and 2 * math.log2(spread) + float(exponents[1]) < SMALLEST_EXPONENT:
+        raise ValueError(
+            f"X spreads over {spread:.3g} with sample_weight down to {weights[weights > 0].min():.3g}: weighted "
+            f"squares underflow float64; scale up, for example with X * 2.0**{-_exponent(spread)}"
+        )
+    return limit
+
+
+def _exponent(value: float) -> int:
+    return math.frexp(value)[1]
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A read-only view: Numba compiles one signature for it, and no strategy can write to it."""
+    view = array.view()
+    view.flags.writeable = False
+    return view
+
+
+def read_only_state(state: State, *writable: str) -> State:
+    """State with every array read-only but the named ones."""
+    return State(*(a if name in writable else read_only(a) for name, a in zip(State._fields, state, strict=True)))

@@ -1,0 +1,252 @@
+"""The registry: what a strategy declares about itself, and how a name, an object or a function becomes one."""
+
+import difflib
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+__all__ = [
+    "ROLES", "Row", "Strategy", "assigner", "available", "empty_handler", "initializer", "resolve", "rows", "updater",
+]  # fmt: skip
+
+ROLES = {"initializer": "init", "assigner": "assign", "updater": "update", "empty_handler": "empty"}
+ANY = "any"
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Row:
+    """The facts about a strategy. Conformance tests, benchmarks, the command line and the docs iterate over rows.
+
+    Attributes
+    ----------
+    name : str
+        Lower-case words joined by hyphens; unique within a role.
+    role : str
+        ``initializer``, ``assigner``, ``updater`` or ``empty_handler``.
+    objective : str or tuple of str
+        The objectives it descends, or ``"any"``.
+    exact : bool
+        An assigner that returns the nearest center by the canonical decision, the lowest index among equals; an
+        updater whose centers are the minimiser for the labels and depend on nothing else.
+    monotone : bool
+        Whether it promises never to raise the objective. A fit with a strategy that does not is not certified.
+    scope : str
+        ``statistics`` if it needs the sums of the clusters only, ``rows`` if it needs their rows.
+    weights : bool
+        Whether it honours ``sample_weight``.
+    sparse : bool
+        Whether it takes sparse rows.
+    repairs : bool
+        Whether an empty-cluster handler fills every cluster that can be filled.
+    drops : bool
+        Whether empty clusters are removed instead of filled.
+    reference, cost : str
+        The source of the idea; time and memory.
+    """
+
+    name: str
+    role: str
+    objective: str | tuple[str, ...] = "squared-euclidean"
+    exact: bool = False
+    monotone: bool = True
+    scope: str = "statistics"
+    weights: bool = True
+    sparse: bool = False
+    repairs: bool = True
+    drops: bool = False
+    reference: str = ""
+    cost: str = ""
+
+    @property
+    def objectives(self) -> tuple[str, ...]:
+        """The objectives as a tuple; ``("any",)`` fits all."""
+        return (self.objective,) if isinstance(self.objective, str) else self.objective
+
+
+@dataclass(frozen=True)
+class Strategy:
+    """A resolved strategy: its row, and the function or object that runs."""
+
+    row: Row
+    run: Callable[..., Any]
+
+    def __call__(self, *args: Any) -> Any:
+        return self.run(*args)
+
+    def __str__(self) -> str:
+        return f"{self.row.role.replace('_', ' ')} {self.row.name!r}"
+
+
+_rows: dict[tuple[str, str], Row] = {}
+_targets: dict[tuple[str, str], Any] = {}
+
+
+def _decorator(role: str) -> Callable[..., Callable[[T], T]]:
+    def register(name: str, *, replace: bool = False, **facts: Any) -> Callable[[T], T]:
+        if not isinstance(name, str) or not re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+|\+\+)*", name):
+            raise ValueError(
+                f"name is {name!r}; it must be lower-case words joined by hyphens, as in '@km.{role}(\"my-name\")'"
+            )
+        row = Row(name=name, role=role, **facts)
+
+        def decorate(target: T) -> T:
+            key = role, name
+            if key in _targets and not (replace or _same_place(_targets[key], target)):
+                raise ValueError(f"{role} {name!r} is registered already; choose another name or pass replace=True")
+            _rows[key], _targets[key] = row, target
+            return target
+
+        return decorate
+
+    register.__name__ = register.__qualname__ = role
+    register.__doc__ = f"""Register {_article(role)} under a name: ``@km.{role}("my-name", **facts)``.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case words joined by hyphens.
+    replace : bool
+        Allow a name that is taken; redefining the same function is always allowed.
+    **facts
+        The strategy's :class:`~kmtoolkit.registry.Row`, such as ``exact``, ``monotone``, ``objective``, ``reference``.
+
+    Returns
+    -------
+    callable
+        A decorator that returns its function or class unchanged.
+
+    Raises
+    ------
+    ValueError
+        If the name is taken or malformed.
+    """
+    return register
+
+
+def _article(role: str) -> str:
+    return ("an " if role[0] in "aeiou" else "a ") + role.replace("_", " ")
+
+
+def _same_place(a: Any, b: Any) -> bool:
+    """Whether b redefines a, as when a notebook cell runs again."""
+    return (a.__module__, a.__qualname__) == (b.__module__, b.__qualname__)
+
+
+initializer = _decorator("initializer")
+assigner = _decorator("assigner")
+updater = _decorator("updater")
+empty_handler = _decorator("empty_handler")
+
+
+def rows(role: str | None = None) -> tuple[Row, ...]:
+    """The rows of all registered strategies, or of one role, in order of role and name."""
+    order = list(ROLES)
+    return tuple(
+        row for key, row in sorted(_rows.items(), key=lambda item: (order.index(item[0][0]), item[0][1]))
+        if role in (None, key[0])
+    )  # fmt: skip
+
+
+def available(role: str | None = None) -> dict[str, tuple[str, ...]]:
+    """The names of the registered strategies, by role.
+
+    Parameters
+    ----------
+    role : str, optional
+        ``initializer``, ``assigner``, ``updater`` or ``empty_handler``; all of them by default.
+
+    Returns
+    -------
+    dict
+        Names by role.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> km.available("updater")
+    {'updater': ('mean',)}
+    """
+    if role is not None and role not in ROLES:
+        raise ValueError(f"unknown role {role!r}; roles are {', '.join(ROLES)}")
+    return {r: tuple(row.name for row in rows(r)) for r in ROLES if role in (None, r)}
+
+
+def resolve(role: str, spec: Any) -> Strategy:
+    """The strategy that a name, a configured object or a plain function stands for.
+
+    Raises
+    ------
+    ValueError
+        If the name is unknown; the nearest names, or the role it does belong to, are given.
+    TypeError
+        If ``spec`` is none of the three, or a strategy of another role.
+    """
+    argument = ROLES[role]
+    if isinstance(spec, str):
+        if (role, spec) not in _targets:
+            raise ValueError(f"unknown {role.replace('_', ' ')} {spec!r}{_suggestion(role, spec)}")
+        target = _targets[role, spec]
+        return Strategy(_rows[role, spec], target() if isinstance(target, type) else target)
+    if isinstance(spec, type):
+        raise TypeError(f"{argument} is the class {spec.__name__}; pass an object of it: {spec.__name__}()")
+    if not callable(spec):
+        raise TypeError(
+            f"{argument} is {spec!r} of type {type(spec).__name__}; "
+            "it must be a name, a configured strategy or a function"
+        )
+    registered = [key for key, target in _targets.items() if target is spec or target is type(spec)]
+    for key in registered:
+        if key[0] == role:
+            return Strategy(_rows[key], spec)
+    if registered:
+        other = registered[0][0]
+        raise TypeError(
+            f"{argument} is {_article(other)} ({registered[0][1]!r}), not {_article(role)}; pass it as {ROLES[other]}="
+        )
+    name = getattr(spec, "__name__", type(spec).__name__)
+    return Strategy(
+        Row(name=name, role=role, objective=ANY if role in ("initializer", "empty_handler") else "squared-euclidean"),
+        spec,
+    )
+
+
+def check_partners(assign: Strategy, update: Strategy, others: tuple[Strategy, ...]) -> str:
+    """The objective that all strategies descend; raises ValueError naming the partners that would fit."""
+    shared = _common(assign.row, update.row)
+    if not shared:
+        raise ValueError(
+            f"{assign} descends {_spell(assign.row)}, but {update} descends {_spell(update.row)}: the objective could "
+            f"rise. {_partners(assign.row, 'updater')}; {_partners(update.row, 'assigner')}"
+        )
+    for other in others:
+        if not set(other.row.objectives) & {*shared, ANY}:
+            raise ValueError(f"{other} serves {_spell(other.row)}, but {assign} descends {_spell(assign.row)}; "
+                             f"{_partners(assign.row, other.row.role)}")  # fmt: skip
+    return sorted(shared)[0]
+
+
+def _common(a: Row, b: Row) -> set[str]:
+    first, second = set(a.objectives), set(b.objectives)
+    if ANY in first or ANY in second:
+        return (first | second) - {ANY} or {"squared-euclidean"}
+    return first & second
+
+
+def _spell(row: Row) -> str:
+    return " or ".join(row.objectives)
+
+
+def _partners(row: Row, role: str) -> str:
+    names = [repr(r.name) for r in rows(role) if set(r.objectives) & {*row.objectives, ANY}]
+    return f"{role}s that fit {row.name!r}: {', '.join(names) or 'none'}"
+
+
+def _suggestion(role: str, name: str) -> str:
+    for other in ROLES:
+        if (other, name) in _targets:
+            return f"; {name!r} is {_article(other)}: pass it as {ROLES[other]}="
+    known = [row.name for row in rows(role)]
+    near = difflib.get_close_matches(name, known, n=2)
+    return f"; did you mean {' or '.join(map(repr, near))}?" if near else f"; known are {', '.join(map(repr, known))}"

@@ -1,0 +1,194 @@
+"""The Solver: strategies and options put together, and the best of its restarts."""
+
+import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+from kmtoolkit.descent import Descent, Parts
+from kmtoolkit.initializers.explicit import Explicit
+from kmtoolkit.kernels.jit import thread_limit
+from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean
+from kmtoolkit.options import Limits, Snapshot, as_seed, check_options, interrupts, restart_seed, same, spell
+from kmtoolkit.problem import Door, admit, as_centers
+from kmtoolkit.registry import check_partners, resolve
+from kmtoolkit.result import Result, Status
+
+__all__ = ["Solver"]
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Solver:
+    """Minimise an objective by turns over labels and centers, with interchangeable strategies.
+
+    Parameters
+    ----------
+    init, assign, update, empty : str, strategy or callable
+        The initializer, assigner, updater and empty-cluster handler: a registered name (``km.available()``), a
+        configured object such as ``km.initializers.KMeansPlusPlus(trials=1)``, or a plain function. ``init`` may
+        also be an array of centers.
+    max_iter : int
+        Most iterations (updates) of a restart.
+    tol : float
+        Stop when Σ‖shift_j‖² is at most tol times the mean weighted variance of the features; 0 waits for a fixed
+        point.
+    n_init : int
+        Restarts; the result is the best of them. Starts given explicitly run once.
+    rng : None, int, SeedSequence or Generator
+        Source of randomness; restart i uses the i-th spawned child. A Generator is copied, and never advanced.
+    max_seconds : float, optional
+        Time limit of the whole fit, checked after each iteration.
+    callback : callable, optional
+        Called with a :class:`~kmtoolkit.options.Snapshot` after each assignment; a true return value ends the fit.
+    verify : bool
+        Recompute F after every half-step and compare it with the books, and check that the labels of an exact
+        assigner are the nearest centers; slow, for authors of strategies.
+    threads : int, optional
+        Most threads to use; by default as many as Numba has. The result is the same for any number.
+    progress : bool
+        Show a line on standard error while a long fit runs.
+    on_interrupt : {"raise", "return"}
+        What Ctrl-C does: raise KeyboardInterrupt, or return the best result so far with ``Status.INTERRUPTED``.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If a parameter breaks its rule, a name is unknown, or strategies descend different objectives.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> solver = km.Solver(empty="split", tol=0, rng=0)
+    >>> solver
+    km.Solver(empty='split', tol=0, rng=0)
+    >>> result = solver.fit([[1, 1], [1, 2], [2, 1], [5, 5], [5, 6], [6, 5]], 2)
+    >>> round(result.objective, 6), result.status
+    (2.666667, Status.FIXED_POINT)
+    """
+
+    init: Any = "k-means++"
+    assign: Any = "auto"
+    update: Any = "mean"
+    empty: Any = "farthest"
+    max_iter: int = field(default=300, kw_only=True)
+    tol: float = field(default=1e-4, kw_only=True)
+    n_init: int = field(default=1, kw_only=True)
+    rng: Any = field(default=None, kw_only=True)
+    max_seconds: float | None = field(default=None, kw_only=True)
+    callback: Callable[[Snapshot], Any] | None = field(default=None, kw_only=True)
+    verify: bool = field(default=False, kw_only=True)
+    threads: int | None = field(default=None, kw_only=True)
+    progress: bool = field(default=False, kw_only=True)
+    on_interrupt: str = field(default="raise", kw_only=True)
+    _parts: Parts = field(init=False)
+    _objective: SquaredEuclidean = field(init=False)
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.init, str) and not callable(self.init):
+            object.__setattr__(self, "init", Explicit(getattr(self.init, "centers", self.init)))
+        object.__setattr__(self, "rng", as_seed(self.rng))
+        check_options(self)
+        parts = Parts(
+            resolve("initializer", self.init), resolve("assigner", self.assign),
+            resolve("updater", self.update), resolve("empty_handler", self.empty),
+        )  # fmt: skip
+        objective = check_partners(parts.assign, parts.update, (parts.init, parts.empty))
+        if objective not in OBJECTIVES:
+            raise ValueError(f"{parts.assign} and {parts.update} descend the unknown objective {objective!r}; "
+                             f"known are {', '.join(OBJECTIVES)}")  # fmt: skip
+        object.__setattr__(self, "_parts", parts)
+        object.__setattr__(self, "_objective", OBJECTIVES[objective])
+
+    def fit(self, X: Any, k: int, *, sample_weight: Any = None, init_centers: Any = None) -> Result:
+        """Cluster the rows of X into k clusters.
+
+        Parameters
+        ----------
+        X : array-like of shape (n, d)
+            Finite real numbers. Not modified.
+        k : int
+            Number of clusters, at most the number of rows of positive weight.
+        sample_weight : array-like of shape (n,), optional
+            A weight of w means w copies of the row; 0 means that the row is absent.
+        init_centers : array-like of shape (k, d) or Result, optional
+            Centers to start from instead of the initializer's; a Result is a warm start.
+
+        Returns
+        -------
+        Result
+            The best of the restarts.
+
+        Raises
+        ------
+        TypeError, ValueError
+            If an argument breaks its rule; the message names argument, value and rule.
+        StrategyError
+            If a strategy breaks its contract; DescentError if it raises the objective.
+        EmptyClusterError
+            If a cluster is empty and ``empty="error"``.
+        """
+        limits = Limits(self.n_init, self.max_iter, self.max_seconds, self.callback, self.progress)
+        door = admit(X, k, sample_weight)
+        given = self.init.centers if isinstance(self.init, Explicit) else None
+        if init_centers is not None:
+            given = getattr(init_centers, "centers", init_centers)
+        if given is not None:
+            given = as_centers(given, door.problem.k, door.problem.X.shape[1], door.largest)
+        root = self.rng if isinstance(self.rng, np.random.SeedSequence) else np.random.SeedSequence(self.rng)
+        descents: list[Descent] = []
+        with thread_limit(self.threads), interrupts(self.on_interrupt, limits), contextlib.closing(limits):
+            for restart in range(self.n_init if given is None else 1):
+                limits.restart = restart
+                seed = restart_seed(root, restart)
+                descent = Descent(self._parts, self._objective, door, seed, given, limits, self.tol, self.verify)
+                descents.append(descent)
+                if descent.run() in (Status.TIME, Status.CALLBACK, Status.INTERRUPTED):
+                    break
+            return _result(door, descents)
+
+    def __repr__(self) -> str:
+        shown = ((f.name, getattr(self, f.name), f.default) for f in fields(self) if f.init)
+        return "km.Solver(" + ", ".join(f"{n}={spell(v)}" for n, v, default in shown if not same(v, default)) + ")"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Solver):
+            return NotImplemented
+        return all(same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self) if f.init)
+
+    def __hash__(self) -> int:
+        return hash(repr(self))
+
+
+def _result(door: Door, descents: list[Descent]) -> Result:
+    """The best restart, the first of equals, as the caller's rows see it."""
+    best = min(range(len(descents)), key=lambda i: descents[i].data.objective)
+    descent = descents[best]
+    books, state, data = descent.books, descent.books.state, descent.data
+    last = descents[-1].data.status
+    ended_early = last in (Status.TIME, Status.CALLBACK, Status.INTERRUPTED)
+    labels = state.labels
+    not_nearest = np.empty(0, np.int64) if descent.parts.assign.row.exact else books.not_nearest()
+    if door.present is not None:
+        labels = np.empty(len(door.X), np.int32)
+        labels[door.present] = state.labels
+        labels[~door.present] = books.objective.nearest(door.X[~door.present], state.centers)
+        not_nearest = np.flatnonzero(door.present)[not_nearest]
+    return Result(
+        centers=state.centers,
+        labels=labels,
+        objective=data.objective,
+        n_iter=data.n_iter,
+        status=last if ended_early else data.status,
+        exact_fixed_point=descent.exact,
+        sizes=state.counts,
+        cluster_objectives=descent.cluster_objectives,
+        empty=np.flatnonzero(state.counts == 0),
+        dropped=np.setdiff1d(np.arange(door.problem.k), books.kept),
+        not_nearest=not_nearest,
+        trace=data.trace,
+        runs=tuple(d.data for d in descents),
+        best=best,
+        objective_name=books.objective.name,
+    )

@@ -1,0 +1,158 @@
+"""The certificate: one row per half-step, judged as it is written and rebuilt exactly at the end."""
+
+import time
+from typing import Any
+
+import numpy as np
+
+from kmtoolkit.errors import DescentError
+from kmtoolkit.objectives import Step
+
+__all__ = ["Recorder", "Trace"]
+
+COLUMNS = {
+    "iteration": np.int64,
+    "phase": np.str_,
+    "objective": np.float64,
+    "drop": np.float64,
+    "noise": np.float64,
+    "seconds": np.float64,
+    "moved": np.int64,
+    "refused": np.int64,
+    "empty": np.int64,
+    "max_shift": np.float64,
+    "distances": np.int64,
+}
+
+
+class Trace:
+    """The objective after every half-step of a fit, as arrays of one entry per half-step.
+
+    Attributes
+    ----------
+    iteration : ndarray of int64
+        0 for ``init``, then the iteration the half-step belongs to.
+    phase : ndarray of str
+        ``init``, ``repair``, ``update`` or ``assign``.
+    objective : ndarray of float64
+        F after the half-step. The last entry is recomputed from the returned labels and centers; the others add
+        the drops up from there, so the sequence is monotone in floating point too.
+    drop : ndarray of float64
+        How far F fell in this half-step; 0 for ``init``.
+    noise : ndarray of float64
+        How much of the drop may be rounding.
+    seconds : ndarray of float64
+        Time since the start of the restart.
+    moved, refused : ndarray of int64
+        Rows that changed cluster; rows whose proposed cluster was not nearer and that stayed.
+    empty : ndarray of int64
+        Empty clusters after the half-step.
+    max_shift : ndarray of float64
+        The largest move of a center in this iteration so far, in the units of X.
+    distances : ndarray of int64
+        Distances evaluated in the half-step.
+    certified : bool
+        True if every strategy promises descent, so that each drop was judged; False if F was only recorded.
+    rebuild_error : float
+        The difference between the first objective as measured at the start and as rebuilt from the end, relative
+        to the first objective: how exact the books were.
+    """
+
+    iteration: np.ndarray
+    phase: np.ndarray
+    objective: np.ndarray
+    drop: np.ndarray
+    noise: np.ndarray
+    seconds: np.ndarray
+    moved: np.ndarray
+    refused: np.ndarray
+    empty: np.ndarray
+    max_shift: np.ndarray
+    distances: np.ndarray
+
+    def __init__(self, columns: dict[str, list[Any]], certified: bool, rebuild_error: float) -> None:
+        for name, dtype in COLUMNS.items():
+            values: np.ndarray = np.array(columns[name], dtype=dtype)
+            values.flags.writeable = False
+            setattr(self, name, values)
+        self.certified = certified
+        self.rebuild_error = rebuild_error
+
+    @property
+    def is_monotone(self) -> bool:
+        """Whether no half-step raised the objective."""
+        return bool((np.diff(self.objective) <= 0).all())
+
+    def to_dict(self) -> dict[str, list[Any]]:
+        """The columns as plain lists, ready for ``json.dumps`` or ``pandas.DataFrame``."""
+        return {name: getattr(self, name).tolist() for name in COLUMNS}
+
+    def __len__(self) -> int:
+        return len(self.objective)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal in everything but the seconds."""
+        if not isinstance(other, Trace):
+            return NotImplemented
+        names = [name for name in COLUMNS if name != "seconds"]
+        return self.certified == other.certified and all(
+            np.array_equal(getattr(self, name), getattr(other, name)) for name in names
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def __repr__(self) -> str:
+        kind = "certified" if self.certified else "not certified"
+        return f"<Trace: {len(self)} half-steps, {self.objective[0]:.10g} to {self.objective[-1]:.10g}, {kind}>"
+
+    def __str__(self) -> str:
+        head = f"{'iteration':>9}  {'phase':<6}  {'objective':>18}  {'drop':>12}  {'moved':>8}  {'empty':>5}"
+        rows = [
+            f"{self.iteration[t]:>9}  {self.phase[t]:<6}  {self.objective[t]:>18.12g}  "
+            f"{self.drop[t]:>12.6g}  {self.moved[t]:>8}  {self.empty[t]:>5}"
+            for t in range(len(self))
+        ]
+        return "\n".join([head, *rows])
+
+
+class Recorder:
+    """Writes a trace during a fit and judges each drop."""
+
+    def __init__(self, certified: bool) -> None:
+        self.certified = certified
+        self.live = 0.0  # F as the drops have it; provisional until rebuilt
+        self.columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+        self.start = time.perf_counter()
+
+    def add(self, iteration: int, phase: str, who: str, step: Step, empty: int, max_shift: float) -> None:
+        """Record a half-step by strategy ``who``; raises DescentError if F rose by more than rounding."""
+        drop = step.drop
+        if phase == "init":
+            self.live, drop = -drop, 0.0
+        elif self.certified:
+            if not drop >= -step.noise:  # also catches NaN
+                raise DescentError(
+                    f"{who} raised the objective by {-drop:.6g} in iteration {iteration} ({phase}); rounding "
+                    f"explains at most {step.noise:.3g}. Correct it, or register it with monotone=False"
+                )
+            drop = max(drop, 0.0)
+        self.live -= drop
+        values = (iteration, phase, self.live, drop, step.noise, time.perf_counter() - self.start,
+                  step.moved, step.refused, empty, max_shift, step.distances)  # fmt: skip
+        for column, value in zip(self.columns.values(), values, strict=True):
+            column.append(value)
+
+    def rebuilt(self, final: float) -> Trace:
+        """The finished trace, with its objectives summed up backwards from the exact final one."""
+        first = self.columns["objective"][0]
+        objective = [final]
+        for drop in reversed(self.columns["drop"][1:]):
+            objective.append(objective[-1] + drop)
+        self.columns["objective"] = objective[::-1]
+        difference = abs(objective[-1] - first)
+        return Trace(self.columns, self.certified, difference / first if first > 0 else difference)
+
+    @property
+    def seconds(self) -> float:
+        """Seconds since the start of the restart."""
+        return time.perf_counter() - self.start

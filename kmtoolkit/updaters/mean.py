@@ -1,0 +1,16 @@
+"""The weighted mean of each cluster, the minimiser of Σ w‖x - μ‖² (Lloyd 1982, equation 6).
+
+It reads the statistics, not the rows: O(kd) time, no memory. An empty cluster keeps its center.
+"""
+
+import numpy as np
+
+from kmtoolkit.problem import Problem, State
+from kmtoolkit.registry import updater
+
+
+@updater("mean", exact=True, reference="Lloyd 1982", cost="O(kd)")
+def mean(problem: Problem, state: State) -> None:
+    """Move each center to the weighted mean of its cluster."""
+    live = state.counts > 0
+    state.centers[live] = state.origin + state.sums[live] / state.mass[live, np.newaxis]

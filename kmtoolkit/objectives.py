@@ -15,6 +15,7 @@ from kmtoolkit.problem import Problem, State
 __all__ = ["OBJECTIVES", "SquaredEuclidean", "Step"]
 
 EPS = float(np.finfo(np.float64).eps)
+NOISE = 16 * EPS  # rounding allowed for, relative to the magnitude of the terms
 
 
 class Step(NamedTuple):
@@ -85,8 +86,8 @@ class SquaredEuclidean:
         a, b = (old - origin) - m, (new - origin) - m
         drop = math.fsum(N * np.einsum("jf,jf->j", old - new, a + b))
         scale = np.einsum("jf,jf->j", a, a) + np.einsum("jf,jf->j", b, b) + _norms(old - new) * _norms(m)
-        dust = (16 * EPS * (_norms(old) + _norms(new))) ** 2  # centers are rounded where they stand
-        return Step(drop, noise=float(N @ (16 * EPS * scale + dust)))
+        dust = (NOISE * (_norms(old) + _norms(new))) ** 2  # centers are rounded where they stand
+        return Step(drop, noise=float(N @ (NOISE * scale + dust)))
 
 
 def _norms(rows: np.ndarray) -> np.ndarray:

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from kmtoolkit.errors import DescentError
-from kmtoolkit.objectives import Step
+from kmtoolkit.objectives import NOISE, Step
 
 __all__ = ["Recorder", "Trace"]
 
@@ -55,7 +55,7 @@ class Trace:
         True if every strategy promises descent, so that each drop was judged; False if F was only recorded.
     rebuild_error : float
         The difference between the first objective as measured at the start and as rebuilt from the end, relative
-        to the first objective: how exact the books were.
+        to the sum of the magnitudes of all terms that went into it: how exact the books were.
     """
 
     iteration: np.ndarray
@@ -149,8 +149,9 @@ class Recorder:
         for drop in reversed(self.columns["drop"][1:]):
             objective.append(objective[-1] + drop)
         self.columns["objective"] = objective[::-1]
-        difference = abs(objective[-1] - first)
-        return Trace(self.columns, self.certified, difference / first if first > 0 else difference)
+        terms = first + sum(self.columns["noise"]) / NOISE  # all that was added up, signs apart
+        error = abs(objective[-1] - first) / terms if terms > 0 else 0.0
+        return Trace(self.columns, self.certified, error)
 
     @property
     def seconds(self) -> float:

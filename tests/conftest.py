@@ -1,0 +1,44 @@
+"""Settings of the test session, and the tally that CI prints."""
+
+import os
+from dataclasses import dataclass, field
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+settings.register_profile(
+    "kmtoolkit",
+    deadline=None,  # the first example of a dtype compiles
+    derandomize=bool(os.environ.get("CI")),
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.differing_executors],
+    print_blob=True,
+)
+settings.load_profile("kmtoolkit")
+
+
+@dataclass
+class Tally:
+    """How much the property tests have tried."""
+
+    combinations: set = field(default_factory=set)
+    examples: int = 0
+
+
+def pytest_configure(config):
+    config.stash[TALLY] = Tally()
+
+
+TALLY = pytest.StashKey[Tally]()
+
+
+@pytest.fixture
+def tally(request):
+    return request.config.stash[TALLY]
+
+
+def pytest_terminal_summary(terminalreporter, config):
+    tally = config.stash[TALLY]
+    if tally.combinations:
+        terminalreporter.write_line(
+            f"properties: {len(tally.combinations)} combinations of strategies, {tally.examples} examples"
+        )

@@ -1,0 +1,90 @@
+"""Naive float64 oracles, written to be read. They import nothing from the package."""
+
+import math
+from itertools import product
+
+import numpy as np
+
+
+def distance(x, c):
+    """Squared Euclidean distance, one feature after the other in float64."""
+    total = 0.0
+    for a, b in zip(x.tolist(), c.tolist(), strict=True):
+        total += (a - b) * (a - b)
+    return total
+
+
+def nearest(X, centers):
+    """Index of the nearest center of each row, the lowest among equals."""
+    labels = []
+    for x in X:
+        distances = [distance(x, c) for c in centers]
+        labels.append(distances.index(min(distances)))
+    return np.array(labels)
+
+
+def objective(X, weights, centers, labels):
+    """Sum of w times squared distance to the own center, exactly rounded."""
+    return math.fsum(w * distance(x, centers[j]) for x, w, j in zip(X, weights, labels, strict=True))
+
+
+def means(X, weights, labels, centers):
+    """Weighted means of the clusters; an empty cluster keeps its center."""
+    new = centers.copy()
+    for j in range(len(centers)):
+        mine = labels == j
+        mass = math.fsum(weights[mine])
+        if mass > 0:
+            for f in range(X.shape[1]):
+                new[j, f] = math.fsum(w * float(x) for w, x in zip(weights[mine], X[mine, f], strict=True)) / mass
+    return new
+
+
+def lloyd(X, weights, centers, max_iter=1000):
+    """Lloyd's iteration without repair until the labels stay.
+
+    Returns labels, n_iter, the objective by half-step, and the smallest margin any decision had.
+    """
+    centers = np.array(centers, dtype=float)
+    closest = margin(X, centers)
+    labels = nearest(X, centers)
+    values = [objective(X, weights, centers, labels)]
+    for n_iter in range(1, max_iter + 1):
+        centers = means(X, weights, labels, centers)
+        values.append(objective(X, weights, centers, labels))
+        closest = min(closest, margin(X, centers))
+        before, labels = labels, nearest(X, centers)
+        values.append(objective(X, weights, centers, labels))
+        if (labels == before).all():
+            return labels, n_iter, values, closest
+    raise AssertionError("the oracle did not converge")
+
+
+def margin(X, centers):
+    """The smallest gap between a row's two nearest centers, relative to the squared size of the numbers."""
+    if len(centers) == 1:
+        return math.inf
+    scale = max(np.abs(X).max(), np.abs(centers).max()) ** 2 or 1.0
+    gaps = []
+    for x in X:
+        first, second = sorted(distance(x, c) for c in centers)[:2]
+        gaps.append(second - first)
+    return min(gaps) / float(scale)
+
+
+def distinct(X, factor=64):
+    """How many rows differ pairwise by more than ``factor`` roundings."""
+    eps = np.finfo(float).eps
+    kept = []
+    for x in X.astype(float):
+        if all(math.sqrt(distance(x, y)) > factor * eps * (np.linalg.norm(x) + np.linalg.norm(y)) for y in kept):
+            kept.append(x)
+    return len(kept)
+
+
+def partitions(n, k):
+    """All partitions of n rows into k non-empty clusters, each once, as label vectors."""
+    for labels in product(range(k), repeat=n):
+        first = [labels.index(j) for j in range(k) if j in labels]
+        if len(first) == k and first == sorted(first):
+            yield np.array(labels)

@@ -1,0 +1,98 @@
+"""What every combination of strategies owes its users, on data made to be awkward."""
+
+from itertools import product
+
+import numpy as np
+import problems
+import pytest
+import reference
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+
+import kmtoolkit as km
+from kmtoolkit.registry import resolve, rows
+
+COMBINATIONS = list(product(*(names for names in km.available().values())))
+
+
+def describe(combination):
+    return " × ".join(combination)
+
+
+@pytest.mark.parametrize("examples", [25, pytest.param(300, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=describe)
+def test_every_combination(combination, examples, tally):
+    """Monotone trace, exact last entry, labels that predict gives, no needless empty cluster, and an end."""
+    init, assign, update, empty = combination
+    tally.combinations.add(combination)
+
+    @settings(max_examples=examples)
+    @given(problem=problems.problems(), tol=st.sampled_from([0.0, 1e-4]), seed=st.integers(0, 2**16))
+    def check(problem, tol, seed):
+        tally.examples += 1
+        X, k, w = problem
+        solver = km.Solver(init, assign, update, empty, tol=tol, rng=seed, max_iter=10_000, verify=True)
+        try:
+            result = solver.fit(X, k, sample_weight=w)
+        except km.EmptyClusterError:
+            assert empty == "error"
+            kept = km.Solver(init, assign, update, "keep", tol=tol, rng=seed, max_iter=10_000).fit(X, k, sample_weight=w)
+            assert kept.trace.empty.any()
+            return
+        check_result(result, X, k, np.ones(len(X)) if w is None else w, resolve("empty_handler", empty).row)
+
+    check()
+
+
+def check_result(result, X, k, w, handler):
+    trace, present = result.trace, w > 0
+    assert result.status in (km.Status.FIXED_POINT, km.Status.TOLERANCE)
+    assert trace.is_monotone
+    assert trace.certified
+    assert (trace.drop >= 0).all()
+    assert set(trace.phase) <= {"init", "repair", "update", "assign"}
+    assert trace.phase[-1] == ("assign" if result.n_iter else "init")
+    assert trace.iteration[-1] == result.n_iter
+
+    expected = reference.objective(X[present], w[present], result.centers, result.labels[present])
+    assert trace.objective[-1] == result.objective == pytest.approx(expected, rel=1e-13, abs=0)
+    assert result.cluster_objectives.sum() == pytest.approx(expected, rel=1e-13, abs=0)
+
+    assert (result.labels == result.predict(X)).all()
+    assert (result.labels == reference.nearest(X, result.centers)).all()
+    assert len(result.not_nearest) == 0
+    assert (result.sizes == np.bincount(result.labels[present], minlength=len(result.centers))).all()
+    assert (result.empty == np.flatnonzero(result.sizes == 0)).all()
+    assert len(result.centers) + len(result.dropped) == k
+    assert trace.empty[-1] == len(result.empty)
+
+    if handler.repairs and result.exact_fixed_point and reference.distinct(X[present]) >= k:
+        assert len(result.empty) == 0
+    if handler.drops:
+        assert len(result.empty) == 0
+    if result.exact_fixed_point:
+        means = reference.means(X[present], w[present], result.labels[present], result.centers)
+        scale = np.abs(X).max() + np.ptp(X)
+        assert np.abs(means - result.centers).max() <= 1e-12 * scale
+
+
+@settings(max_examples=300)
+@given(problem=problems.problems(), seed=st.integers(0, 2**16))
+def test_trajectory_equals_the_oracle(problem, seed):
+    """With margins above rounding, the fit follows Lloyd's iteration half-step by half-step."""
+    X, k, w = problem
+    weights = np.ones(len(X)) if w is None else w
+    X, weights = X[weights > 0], weights[weights > 0]
+    start = X[np.random.default_rng(seed).permutation(len(X))[:k]].astype(float)
+    labels, n_iter, values, margin = reference.lloyd(X, weights, start)
+    assume(margin > 1e-9)
+    result = km.Solver(empty="keep", tol=0, max_iter=10_000).fit(X, k, sample_weight=weights, init_centers=start)
+    assert (result.labels == labels).all()
+    assert result.n_iter == n_iter
+    rounding = 1e-26 * weights.sum() * float(np.abs(X).max()) ** 2
+    assert result.trace.objective == pytest.approx(values, rel=1e-9, abs=rounding)
+
+
+def test_the_registry_drives_the_properties():
+    """Every registered strategy takes part."""
+    assert {row.name for row in rows()} == {name for combination in COMBINATIONS for name in combination}

@@ -192,8 +192,8 @@ def _check_range(low: np.ndarray, high: np.ndarray, weights: np.ndarray) -> floa
     limit = math.ldexp(1.0, int(room // 2) - 2)
     if largest > limit:
         raise ValueError(
-            f"X has values up to {largest:.3g}, whose weighted squares overflow float64; keep them below "
-            f"{limit:.3g}, for example with X * 2.0**{-_exponent(largest)}"
+            f"X has values up to {largest:.3g} with sample_weight up to {weights.max():.3g}: weighted squares overflow "
+            f"float64; scale down, for example with X * 2.0**{_exponent(limit) - 1 - _exponent(largest)}"
         )
     if spread > 0 and 2 * math.log2(spread) + float(exponents[1]) < SMALLEST_EXPONENT:
         raise ValueError(

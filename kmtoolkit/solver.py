@@ -86,7 +86,7 @@ class Solver:
     _objective: SquaredEuclidean = field(init=False)
 
     def __post_init__(self) -> None:
-        if not isinstance(self.init, str) and not callable(self.init):
+        if isinstance(self.init, (list, tuple, Result)) or hasattr(self.init, "__array__"):
             object.__setattr__(self, "init", Explicit(getattr(self.init, "centers", self.init)))
         object.__setattr__(self, "rng", as_seed(self.rng))
         check_options(self)

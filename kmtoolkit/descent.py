@@ -6,6 +6,7 @@ bounds must hear of every move of a center.
 """
 
 import contextlib
+from collections import Counter
 from collections.abc import Iterator
 from typing import Any, NamedTuple
 
@@ -21,6 +22,10 @@ from kmtoolkit.result import Run, Status
 from kmtoolkit.trace import Recorder
 
 __all__ = ["Descent", "Parts"]
+
+# The first repair of some labels may start from centers that were not updated for them yet; handlers that draw
+# rows may have better luck another time.
+REPAIR_TRIES = 3
 
 
 class Parts(NamedTuple):
@@ -53,7 +58,7 @@ class Descent:
         self.n_iter = 0
         self.measured = 0.0  # F from scratch after the latest half-step, where it is asked for
         self.seen: set[int] = set()  # hashes of the labels that iterations started from
-        self.repaired: set[int] = set()  # those that were repaired
+        self.repairs: Counter[int] = Counter()  # how often labels of that hash were repaired
         self.start = self.initial_centers() if start is None else start
         self.books = Books(door.problem, self.start.copy(), objective)
 
@@ -74,7 +79,7 @@ class Descent:
             self.n_iter += 1
             self.at_assign = books.state.centers.copy()
             if self.plan:
-                self.repaired.add(books.hash)
+                self.repairs[books.hash] += 1
                 self.add("repair", empty, books.repair(self.plan))
             self.update()
             books.state.shift[:] = np.linalg.norm(books.state.centers - self.at_assign, axis=1)
@@ -94,12 +99,12 @@ class Descent:
     def at_fixed_point(self) -> bool:
         """Whether the labels have occurred before, and no repair and no update can change them.
 
-        The same labels are repaired once only, so rounding can't make repairs go on for ever. An updater that
-        does not jump to the minimiser may have further to go from the same labels.
+        The same labels are repaired a few times only, so rounding can't make repairs go on for ever. An updater
+        that does not jump to the minimiser may have further to go from the same labels.
         """
         if not self.certified:
             return self.moved == 0 and not self.plan and not self.books.state.shift.any()
-        if self.books.hash not in self.seen or (self.plan and self.books.hash not in self.repaired):
+        if self.books.hash not in self.seen or (self.plan and self.repairs[self.books.hash] < REPAIR_TRIES):
             return False
         return self.parts.update.row.exact or self.updated.drop <= self.updated.noise
 

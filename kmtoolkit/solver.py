@@ -12,7 +12,7 @@ from kmtoolkit.initializers.explicit import Explicit
 from kmtoolkit.kernels.jit import thread_limit
 from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean
 from kmtoolkit.options import Limits, Snapshot, as_seed, check_options, interrupts, restart_seed, same, spell
-from kmtoolkit.problem import Door, admit, as_centers
+from kmtoolkit.problem import Door, admit, as_centers, read_only
 from kmtoolkit.registry import check_partners, resolve
 from kmtoolkit.result import Result, Status
 
@@ -173,7 +173,7 @@ def _result(door: Door, descents: list[Descent]) -> Result:
     if door.present is not None:
         labels = np.empty(len(door.X), np.int32)
         labels[door.present] = state.labels
-        labels[~door.present] = books.objective.nearest(door.X[~door.present], state.centers)
+        labels[~door.present] = books.objective.nearest(read_only(door.X[~door.present]), state.centers)
         not_nearest = np.flatnonzero(door.present)[not_nearest]
     return Result(
         centers=state.centers,

@@ -113,7 +113,7 @@ def no_compilation(monkeypatch):
     """Any call of a kernel fails: errors must come first."""
     from numba.core.dispatcher import Dispatcher
 
-    def compile(self, sig):
+    def forbidden(self, sig):
         raise AssertionError(f"compiled {self}")
 
     def call(*args, **kwargs):
@@ -121,7 +121,7 @@ def no_compilation(monkeypatch):
 
     from kmtoolkit import objectives
 
-    monkeypatch.setattr(Dispatcher, "compile", compile)
+    monkeypatch.setattr(Dispatcher, "compile", forbidden)
     for name in ("nearest", "distances_to", "settle"):
         monkeypatch.setattr(objectives.squared, name, call)
     monkeypatch.setattr(objectives, "column_moment", call)
@@ -173,7 +173,9 @@ def test_partners_with_different_objectives():
     def nearest(problem, state):
         raise AssertionError
 
-    with pytest.raises(ValueError, match="initializer 'k-means\\+\\+' serves squared-euclidean, but .* descends manhattan"):
+    with pytest.raises(
+        ValueError, match="initializer 'k-means\\+\\+' serves squared-euclidean, but .* descends manhattan"
+    ):
         km.Solver(assign=nearest, update=median)
     with pytest.raises(ValueError, match="unknown objective 'manhattan'; known are squared-euclidean"):
         km.Solver("random", assign=nearest, update=median)
@@ -183,15 +185,27 @@ STRATEGIES = [
     ("assign", lambda p, s: s.labels.fill(p.k), r"wrote label 3; labels must be 0 to 2 \(iteration 0\)"),
     ("assign", lambda p, s: None, r"wrote label -1; labels must be 0 to 2 \(iteration 0\)"),
     ("assign", lambda p, s: s.labels.copy(), "returned a value; it must write state.labels and return nothing"),
-    ("update", lambda p, s: s.centers.fill(np.nan), r"gave bad centers: centers has nan at row 0, column 0.*\(iteration 1\)"),
-    ("update", lambda p, s: s.centers.fill(1e300), r"gave bad centers: centers has values up to 1e\+300.*\(iteration 1\)"),
+    (
+        "update",
+        lambda p, s: s.centers.fill(np.nan),
+        r"gave bad centers: centers has nan at row 0, column 0.*\(iteration 1\)",
+    ),
+    (
+        "update",
+        lambda p, s: s.centers.fill(1e300),
+        r"gave bad centers: centers has values up to 1e\+300.*\(iteration 1\)",
+    ),
     ("update", lambda p, s: s.centers.copy(), "returned a value; it must write state.centers and return nothing"),
     ("init", lambda p, rng: p.X[: p.k - 1], r"gave bad centers: centers has shape \(2, 4\).*\(iteration 0\)"),
     ("init", lambda p, rng: p.X[: p.k] * np.inf, r"gave bad centers: centers has inf at row 0.*\(iteration 0\)"),
     ("init", lambda p, rng: None, r"gave bad centers: centers has dtype object.*\(iteration 0\)"),
     ("empty", lambda p, s, d, free, rng: 1.0, r"returned 1.0; it must return one row index, or None \(iteration 0\)"),
     ("empty", lambda p, s, d, free, rng: 150, r"returned row 150; rows are 0 to 149 \(iteration 0\)"),
-    ("empty", lambda p, s, d, free, rng: int(np.flatnonzero(~free)[0]), r"returned row \d+, which is not free; it must return a row with free"),
+    (
+        "empty",
+        lambda p, s, d, free, rng: int(np.flatnonzero(~free)[0]),
+        r"returned row \d+, which is not free; it must return a row with free",
+    ),
 ]
 
 

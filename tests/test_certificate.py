@@ -39,7 +39,9 @@ def test_an_updater_that_raises_the_objective_is_caught():
     pushed = reference.means(IRIS, np.ones(150), one.labels, one.centers)
     pushed[0] += 1.0
     ones = np.ones(150)
-    rise = reference.objective(IRIS, ones, pushed, one.labels) - reference.objective(IRIS, ones, one.centers, one.labels)
+    rise = reference.objective(IRIS, ones, pushed, one.labels) - reference.objective(
+        IRIS, ones, one.centers, one.labels
+    )
     assert float(message.split("by ")[1].split()[0]) == pytest.approx(rise, rel=1e-5)
     assert two.trace.is_monotone
 
@@ -86,7 +88,9 @@ def test_relaxed_updaters_descend_and_are_not_stopped_early(problem, seed, facto
         target = state.origin + state.sums[live] / state.mass[live, None]
         state.centers[live] += factor * (target - state.centers[live])
 
-    result = km.Solver("random", update=relaxed, rng=seed, tol=0, max_iter=20_000, verify=True).fit(X, k, sample_weight=w)
+    result = km.Solver("random", update=relaxed, rng=seed, tol=0, max_iter=20_000, verify=True).fit(
+        X, k, sample_weight=w
+    )
     assert result.status is km.Status.FIXED_POINT
     present = slice(None) if w is None else w > 0
     weights = np.ones(len(X)) if w is None else w
@@ -178,7 +182,9 @@ def test_an_assigner_without_the_promise_is_not_refused():
     @km.assigner("test-balanced", monotone=False, replace=True)
     def balanced(problem, state):
         """Equal sizes, in order of the first feature."""
-        state.labels[np.argsort(problem.X[:, 0], kind="stable")] = np.arange(len(problem.X)) * problem.k // len(problem.X)
+        state.labels[np.argsort(problem.X[:, 0], kind="stable")] = (
+            np.arange(len(problem.X)) * problem.k // len(problem.X)
+        )
 
     result = km.Solver(assign=balanced, tol=0).fit(IRIS, 3, init_centers=START)
     assert result.sizes.tolist() == [50, 50, 50]

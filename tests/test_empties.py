@@ -37,7 +37,9 @@ def test_split_takes_the_costliest_row_of_the_costliest_cluster():
     assert row == 2
     (row, *_), *_ = repaired_row(km.empties.split, WEIGHTS)
     assert row == 0
-    many = np.array([[-5.0], [-5.0], [5.0], [5.0], [44.0], [56.0]])  # F is 100 and 72; the farthest row is in the second
+    many = np.array(
+        [[-5.0], [-5.0], [5.0], [5.0], [44.0], [56.0]]
+    )  # F is 100 and 72; the farthest row is in the second
     assert repaired_row(km.empties.farthest, None, many, [[0.0], [50.0], [1e4]])[0][0] == 4
     assert repaired_row(km.empties.split, None, many, [[0.0], [50.0], [1e4]])[0][0] == 0
 
@@ -45,7 +47,7 @@ def test_split_takes_the_costliest_row_of_the_costliest_cluster():
 def test_random_draws_free_rows_in_proportion_to_weight():
     rows = [repaired_row(km.empties.random, WEIGHTS, rng=s)[0][0] for s in range(300)]
     assert np.mean(np.array(rows) < 2) > 0.95
-    assert set(repaired_row(km.empties.random, rng=s)[0][0] for s in range(60)) == set(range(6))
+    assert {repaired_row(km.empties.random, rng=s)[0][0] for s in range(60)} == set(range(6))
 
 
 def test_each_empty_cluster_asks_once_and_sees_the_rows_planned_before():

@@ -1,5 +1,7 @@
 """Changes of the data that must not change the answer."""
 
+from itertools import pairwise
+
 import numpy as np
 import problems
 import pytest
@@ -69,7 +71,9 @@ def test_an_exact_translation_does_not_matter(problem, t):
     assert (here.labels == there.labels).all()
 
 
-@pytest.mark.parametrize(("dtype", "size"), [(np.float64, 1e140), (np.float64, 1e-140), (np.float32, 1e18), (np.float32, 1e-18)])
+@pytest.mark.parametrize(
+    ("dtype", "size"), [(np.float64, 1e140), (np.float64, 1e-140), (np.float32, 1e18), (np.float32, 1e-18)]
+)
 @settings(max_examples=60)
 @given(decided_problems())
 def test_scaling_by_a_power_of_two_changes_no_bit(dtype, size, problem):
@@ -112,9 +116,9 @@ def test_tol_means_a_share_of_the_weighted_variance():
     start = X[:3]
     variance = np.average((X - np.average(X, axis=0, weights=w)) ** 2, axis=0, weights=w).mean()
     centers = [start]
-    for n_iter in range(1, 6):
-        centers.append(km.Solver(tol=0, max_iter=n_iter).fit(X, 3, sample_weight=w, init_centers=start).centers)
-    shifts = [((b - a) ** 2).sum() / variance for a, b in zip(centers, centers[1:], strict=False)]
+    solvers = [km.Solver(tol=0, max_iter=n_iter) for n_iter in range(1, 6)]
+    centers += [solver.fit(X, 3, sample_weight=w, init_centers=start).centers for solver in solvers]
+    shifts = [((b - a) ** 2).sum() / variance for a, b in pairwise(centers)]
     assert shifts == sorted(shifts, reverse=True)
     for n_iter, shift in enumerate(shifts, start=1):
         stopped = km.Solver(tol=shift * 1.0001).fit(X, 3, sample_weight=w, init_centers=start)

@@ -36,7 +36,9 @@ def test_every_combination(combination, examples, tally):
             result = solver.fit(X, k, sample_weight=w)
         except km.EmptyClusterError:
             assert empty == "error"
-            kept = km.Solver(init, assign, update, "keep", tol=tol, rng=seed, max_iter=10_000).fit(X, k, sample_weight=w)
+            kept = km.Solver(init, assign, update, "keep", tol=tol, rng=seed, max_iter=10_000).fit(
+                X, k, sample_weight=w
+            )
             assert kept.trace.empty.any()
             return
         check_result(result, X, k, np.ones(len(X)) if w is None else w, resolve("empty_handler", empty).row)

@@ -33,8 +33,18 @@ def new_moves(rows: int, k: int, d: int) -> tuple[np.ndarray, Moves]:
     bounds = cut(rows, 16 * d, most=rows // k + 1)
     chunks = len(bounds) - 1
     sums, mass, drop = (np.zeros((2, chunks, m)) for m in (k * d, k, 1))
-    counts, tally = np.zeros((chunks, k), np.int64), np.zeros((chunks, 2), np.int64)
-    return bounds, Moves(*sums, *mass, *drop, counts, tally, np.zeros(chunks, np.uint64))
+    moves = Moves(
+        sums=sums[0],
+        sums_error=sums[1],
+        mass=mass[0],
+        mass_error=mass[1],
+        drop=drop[0],
+        drop_error=drop[1],
+        counts=np.zeros((chunks, k), np.int64),
+        tally=np.zeros((chunks, 2), np.int64),
+        hash=np.zeros(chunks, np.uint64),
+    )
+    return bounds, moves
 
 
 @jit

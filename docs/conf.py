@@ -1,0 +1,55 @@
+"""How the documentation is built; it needs no network."""
+
+import doctest
+import sys
+from importlib.metadata import version as installed_version
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent / "_ext"))
+
+project = "kmtoolkit"
+author = "the kmtoolkit authors"
+copyright = author
+version = release = installed_version("kmtoolkit")
+
+extensions = [
+    "myst_parser",
+    "numpydoc",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.doctest",
+    "sphinx.ext.mathjax",
+    "strategies",  # docs/_ext/strategies.py
+]
+exclude_patterns = ["_build", "_ext", "_templates"]
+templates_path = ["_templates"]
+nitpicky = True
+
+myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
+myst_heading_anchors = 3
+
+autodoc_typehints = "none"
+autosummary_ignore_module_all = False
+numpydoc_show_class_members = False
+numpydoc_class_members_toctree = False
+
+# Unlike Sphinx's default, the text of an expected exception is compared too.
+doctest_default_flags = doctest.ELLIPSIS
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"{project} {release}"
+html_static_path = ["_static"]
+html_css_files = ["kmtoolkit.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_sidebars = {"*": [], "api": ["sidebar-nav-bs"], "api/generated/*": ["sidebar-nav-bs"]}
+html_theme_options = {
+    "navbar_align": "left",
+    "navbar_persistent": ["search-button"],
+    "show_prev_next": True,
+    "navigation_with_keys": False,
+    "header_links_before_dropdown": 7,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}

@@ -1,0 +1,102 @@
+"""Compilation: nothing twice, nothing at import, and nothing at all once the disk cache has it."""
+
+import json
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import kmtoolkit as km
+from kmtoolkit.kernels import grid, squared, statistics
+
+KERNELS = [
+    value for module in (grid, squared, statistics) for value in vars(module).values() if hasattr(value, "signatures")
+]
+
+
+def signatures():
+    return {kernel: len(kernel.signatures) for kernel in KERNELS}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_second_fit_of_the_same_dtypes_compiles_nothing(dtype):
+    """Whatever the strategies, the shapes, the weights and the layout."""
+    X = np.random.default_rng(0).normal(size=(300, 3)).astype(dtype)
+
+    def use_everything(X, w):
+        for init in km.available("initializer")["initializer"]:
+            for empty in ("farthest", "split", "random", "keep", "drop"):
+                result = km.Solver(init, empty=empty, rng=0).fit(X, 9, sample_weight=w)
+        result.predict(X)
+        result.transform(X)
+
+    use_everything(X, None)
+    before = signatures()
+    use_everything(np.asfortranarray(X[:50, :1]), np.arange(50) % 3)
+    use_everything(X[::2].copy(), np.ones(150))
+    assert signatures() == before
+
+
+PROBE = """
+import json
+import numba
+import kmtoolkit as km
+from kmtoolkit.kernels import grid, squared, statistics
+
+kernels = [v for m in (grid, squared, statistics) for v in vars(m).values() if hasattr(v, "stats")]
+def compiled():
+    return sum(sum(k.stats.cache_misses.values()) for k in kernels), sum(sum(k.stats.cache_hits.values()) for k in kernels)
+at_import = sum(len(k.signatures) for k in kernels)
+result = km.kmeans(km.datasets.iris().X, 3, rng=0)
+result.predict(km.datasets.iris().X)
+print(json.dumps([at_import, *compiled(), result.objective]))
+"""
+
+
+def probe(**environment):
+    ran = subprocess.run(
+        [sys.executable, "-W", "error", "-c", PROBE], capture_output=True, text=True, env=os.environ | environment
+    )
+    assert ran.returncode == 0, ran.stderr
+    return json.loads(ran.stdout.splitlines()[-1])
+
+
+def test_a_second_process_loads_every_kernel_from_disk(tmp_path):
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
+    at_import, misses, hits, first = probe(**cache)
+    assert at_import == 0
+    assert (misses > 0, hits) == (True, 0)
+    at_import, misses, hits, second = probe(**cache)
+    assert at_import == 0
+    assert (misses, hits > 0) == (0, True)
+    assert first == second
+
+
+def test_an_edited_kernel_is_not_served_from_a_stale_cache(tmp_path):
+    """Numba checks only a kernel's own file; here a function it calls changes in another."""
+    import shutil
+    from pathlib import Path
+
+    shutil.copytree(Path(km.__file__).parent, tmp_path / "kmtoolkit", ignore=shutil.ignore_patterns("__pycache__"))
+    environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
+    *_, before = probe(**environment)
+    source = tmp_path / "kmtoolkit" / "kernels" / "grid.py"
+    text = source.read_text()
+    assert text.count("total[at], rounding = two_sum(total[at], value)") == 1
+    edited = text.replace("two_sum(total[at], value)", "two_sum(total[at], 2.0 * value)")
+    stat = source.stat()
+    source.write_text(edited)
+    os.utime(source, (stat.st_atime, stat.st_mtime))
+    *_, after = probe(**environment)
+    assert after == pytest.approx(before * 2, rel=0.5)
+    assert after != before
+
+
+def test_without_jit_the_answer_is_the_same():
+    """NUMBA_DISABLE_JIT=1 runs the same source as plain Python."""
+    *_, compiled = probe()
+    at_import, misses, hits, plain = probe(NUMBA_DISABLE_JIT="1")
+    assert (at_import, misses, hits) == (0, 0, 0)
+    assert plain == pytest.approx(compiled, rel=1e-15)

@@ -1,0 +1,134 @@
+"""The registry: one row a strategy, and names, objects and functions as strategies."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+
+import kmtoolkit as km
+from kmtoolkit import registry
+
+X = km.datasets.iris().X
+
+
+def test_available_names_every_role():
+    names = km.available()
+    assert list(names) == ["initializer", "assigner", "updater", "empty_handler"]
+    assert names["initializer"] == ("k-means++", "maxmin", "random", "random-partition", "uniform")
+    assert {"auto", "dense"} <= set(names["assigner"])
+    assert {"drop", "error", "farthest", "keep", "random", "split"} <= set(names["empty_handler"])
+    assert km.available("updater")["updater"][0] == "mean"
+    with pytest.raises(ValueError, match="unknown role 'init'; roles are initializer, assigner"):
+        km.available("init")
+
+
+def test_rows_state_facts_and_sources():
+    for row in registry.rows():
+        if not row.name.startswith("test-"):
+            assert row.cost.startswith("O(")
+            assert row.reference or row.role == "empty_handler"
+            assert row.scope in ("statistics", "rows")
+            assert row.weights
+
+
+def numpy_nearest(problem, state):
+    state.labels[:] = ((problem.X[:, None] - state.centers) ** 2).sum(-1).argmin(1)
+
+
+def test_a_strategy_is_a_name_an_object_or_a_function():
+    registered = km.assigner("test-numpy", replace=True)(numpy_nearest)
+    assert registered is numpy_nearest
+    start = X[:3]
+    expected = km.Solver(tol=0).fit(X, 3, init_centers=start)
+    for assign in ("dense", km.assigners.Dense(), "test-numpy", numpy_nearest, lambda p, s: numpy_nearest(p, s)):
+        result = km.Solver(assign=assign, tol=0, verify=True).fit(X, 3, init_centers=start)
+        assert (result.labels == expected.labels).all()
+        assert result.objective == expected.objective
+
+
+def test_a_class_is_registered_with_its_parameters():
+    @km.updater("test-damped", replace=True)
+    @dataclass(frozen=True)
+    class Damped:
+        step: float = 0.5
+
+        def __call__(self, problem, state):
+            live = state.counts > 0
+            mean = state.origin + state.sums[live] / state.mass[live, None]
+            state.centers[live] += self.step * (mean - state.centers[live])
+
+    half, near = (km.Solver(update=u, tol=0, max_iter=1).fit(X, 3, init_centers=X[:3]) for u in ("test-damped", Damped(0.9)))
+    full = km.Solver(tol=0, max_iter=1).fit(X, 3, init_centers=X[:3])
+    assert half.centers == pytest.approx((X[:3] + full.centers) / 2)
+    assert near.centers == pytest.approx(0.1 * X[:3] + 0.9 * full.centers)
+    assert "Damped(step=0.9)" in repr(km.Solver(update=Damped(0.9)))
+
+
+def test_an_assigner_with_memory():
+    """The memory is made by init, comes back at each call, and belongs to one descent."""
+
+    class Counting:
+        def __init__(self):
+            self.memories = []
+
+        def init(self, problem, state):
+            assert (state.labels == -1).all()
+            self.memories.append([])
+            return self.memories[-1]
+
+        def __call__(self, problem, state, memory):
+            memory.append(state.shift.max())
+            numpy_nearest(problem, state)
+
+    counting = Counting()
+    result = km.Solver("random", assign=counting, n_init=2, rng=0, tol=0).fit(X, 3)
+    assert [len(memory) for memory in counting.memories] == [run.n_iter + 1 for run in result.runs]
+    assert counting.memories[result.best][1:] == pytest.approx(result.trace.max_shift[2::2])
+
+
+def test_names_are_taken_once():
+    km.empty_handler("test-taken", replace=True)(lambda *arguments: None)
+
+    def another(problem, state, d, free, rng):
+        return None
+
+    with pytest.raises(ValueError, match="empty_handler 'test-taken' is registered already; choose another name or pass"):
+        km.empty_handler("test-taken")(another)
+    km.empty_handler("test-taken", replace=True)(another)
+    km.empty_handler("test-taken")(another)
+
+
+@pytest.mark.parametrize("name", ["", "Dense", "my assigner", "my_assigner", 5, "-x"])
+def test_names_are_words_with_hyphens(name):
+    with pytest.raises(ValueError, match="it must be lower-case words joined by hyphens"):
+        km.assigner(name)
+
+
+def test_unknown_facts_are_refused():
+    with pytest.raises(TypeError, match="exakt"):
+        km.assigner("test-typo", exakt=True)
+
+
+def test_an_exception_in_a_strategy_says_where_it_comes_from():
+    def broken(problem, state):
+        raise ZeroDivisionError("my own mistake")
+
+    with pytest.raises(ZeroDivisionError, match="my own mistake") as caught:
+        km.Solver(update=broken).fit(X, 3)
+    assert caught.value.__notes__ == ["raised by updater 'broken' in iteration 1"]
+
+
+def test_strategies_see_a_problem_without_absent_rows():
+    seen = []
+
+    def spy(problem, state):
+        seen.append((problem, state))
+        numpy_nearest(problem, state)
+
+    w = np.where(np.arange(150) < 140, 2.0, 0.0)
+    km.Solver(assign=spy, rng=0, max_iter=1).fit(X.astype(np.float32), 3, sample_weight=w)
+    problem, state = seen[-1]
+    assert (problem.X.shape, problem.X.dtype, problem.k) == ((140, 4), np.float32, 3)
+    assert problem.sample_weight.tolist() == [2.0] * 140
+    assert (state.centers.dtype, state.labels.dtype, state.counts.dtype) == (np.float64, np.int32, np.int64)
+    assert state.sums + state.mass[:, None] * state.origin == pytest.approx(state.centers * state.mass[:, None])

@@ -100,7 +100,7 @@ class Descent:
         """Whether the labels have occurred before, and no repair and no update can change them.
 
         The same labels are repaired a few times only, so rounding can't make repairs go on for ever. An updater
-        that does not jump to the minimiser may have further to go from the same labels.
+        that does not jump to the minimizer may have further to go from the same labels.
         """
         if not self.certified:
             return self.moved == 0 and not self.plan and not self.books.state.shift.any()

@@ -19,7 +19,7 @@ Loaded: TypeAlias = tuple[np.ndarray, np.ndarray | None, list[str]]  # X, the we
 NAMES_SHOWN = 12
 
 
-def suffix(argument: str, file: Path) -> str:
+def _suffix(argument: str, file: Path) -> str:
     suffix = file.suffix.lower()
     if suffix not in (".csv", ".npy", ".npz"):
         raise ValueError(f"{argument} is {str(file)!r}; its name must end in .csv, .npy or .npz")
@@ -28,7 +28,7 @@ def suffix(argument: str, file: Path) -> str:
 
 def check_out(out: Path, file: Path) -> None:
     """Find out before a long fit, not after it, whether its labels can be written."""
-    suffix("--out", out)
+    _suffix("--out", out)
     existed = out.exists()
     if existed and file.exists() and out.samefile(file):
         raise ValueError(f"--out is {str(out)!r}, which is FILE itself; choose another name")
@@ -38,8 +38,9 @@ def check_out(out: Path, file: Path) -> None:
 
 
 def write_result(out: Path, result: Result) -> None:
+    """Write the labels; to .npz, the centers and the objective by half-step too."""
     with out.open("wb") as stream:
-        match suffix("--out", out):
+        match _suffix("--out", out):
             case ".csv":
                 np.savetxt(stream, result.labels, fmt="%d", header="label", comments="")
             case ".npy":
@@ -50,7 +51,7 @@ def write_result(out: Path, result: Result) -> None:
 
 def read_rows(file: Path, columns: str | None, weights: str | None) -> Loaded:
     """Read a file; what its rows must be, the fit checks."""
-    if suffix("FILE", file) == ".csv":
+    if _suffix("FILE", file) == ".csv":
         return _read_csv(file, columns, weights)
     try:
         with file.open("rb") as stream:
@@ -60,8 +61,10 @@ def read_rows(file: Path, columns: str | None, weights: str | None) -> Loaded:
             others = [name for name in loaded.files if name != weights]
             name = "X" if "X" in others or len(others) != 1 else others[0]
             if not {name, weights} <= {*loaded.files, None}:
-                raise ValueError(f"{file} has the arrays {spell_names(loaded.files)}; it must have X, or one array only, "
-                                 "and beside it the one that --weights names")  # fmt: skip
+                raise ValueError(
+                    f"{file} has the arrays {spell_names(loaded.files)}; it must have X, or one array only, "
+                    "and beside it the one that --weights names"
+                )
             X, _, names = _select(loaded[name], columns, None)
             return X, None if weights is None else loaded[weights], names
     except (EOFError, zipfile.BadZipFile) as error:
@@ -126,4 +129,5 @@ def _is_number(text: str) -> bool:
 
 
 def spell_names(names: list[str], comma: str = ", ") -> str:
+    """Names in a row, the first of them if there are many."""
     return comma.join([*names[:NAMES_SHOWN], *(["..."] if len(names) > NAMES_SHOWN else [])])

@@ -1,4 +1,4 @@
-"""What is minimised: the divergence, its canonical decision, and how far an update lowers F.
+"""What is minimized: the divergence, its canonical decision, and how far an update lowers F.
 
 An objective knows its kernels and the rounding of its numbers; the books (``books.py``) ask it.
 """

@@ -22,14 +22,30 @@ __all__ = [
 
 
 class Snapshot(NamedTuple):
-    """What a callback sees after each settled assignment; the arrays are read-only views of the running fit."""
+    """What a callback sees after each settled assignment; the arrays are read-only views of the running fit.
+
+    Attributes
+    ----------
+    restart : int
+        Number of the restart, from 0.
+    n_iter : int
+        Updates done in it.
+    objective : float
+        F, provisional: the result's trace is exact.
+    centers : ndarray of shape (k, d), float64
+        The centers.
+    labels : ndarray of shape (n,), int32
+        The labels of the rows of positive weight.
+    seconds : float
+        Time since the start of the fit.
+    """
 
     restart: int
     n_iter: int
-    objective: float  # provisional: the result's trace is exact
-    centers: np.ndarray  # (k, d) float64
-    labels: np.ndarray  # (n,) int32, of the rows of positive weight
-    seconds: float  # since the start of the fit
+    objective: float
+    centers: np.ndarray
+    labels: np.ndarray
+    seconds: float
 
 
 class Limits:
@@ -166,12 +182,9 @@ def spell(value: Any) -> str:
     if isinstance(value, Explicit):
         return f"np.array({value.centers.tolist()})"
     if isinstance(value, np.random.SeedSequence):
-        arguments = {
-            "entropy": value.entropy,
-            "spawn_key": value.spawn_key,
-            "n_children_spawned": value.n_children_spawned,
-        }
-        return f"np.random.SeedSequence({', '.join(f'{k}={v}' for k, v in arguments.items() if v not in ((), 0))})"
+        rest = {"spawn_key": value.spawn_key, "n_children_spawned": value.n_children_spawned}
+        arguments = [repr(value.entropy), *(f"{name}={given}" for name, given in rest.items() if given)]
+        return f"np.random.SeedSequence({', '.join(arguments)})"
     home = getattr(value, "__module__", None) or ""
     name = value.__qualname__ if callable(value) and hasattr(value, "__qualname__") else repr(value)
     return f"km.{home.split('.')[1]}.{name}" if home.startswith("kmtoolkit.") else name

@@ -178,7 +178,8 @@ def _check_finite(array: np.ndarray, name: str) -> None:
             index = (int(bad[0][0]) + start, *map(int, bad[0][1:]))
             where = f"row {index[0]}" + (f", column {index[1]}" if len(index) > 1 else "")
             raise ValueError(
-                f"{name} has {float(array[index])!r} at {where}; values must be finite: drop or impute such rows"
+                f"{name} has {float(array[index])!r} at {where}; values must be finite"
+                + (": drop or impute such rows" if name == "X" else "")
             )
 
 

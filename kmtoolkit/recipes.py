@@ -9,7 +9,7 @@ __all__ = ["kmeans"]
 
 
 def kmeans(X: Any, k: int, *, sample_weight: Any = None, init_centers: Any = None, **options: Any) -> Result:
-    """Cluster the rows of X by k-means: minimise Σ w‖x - μ_label‖².
+    """Cluster the rows of X by k-means: minimize Σ w‖x - μ_label‖².
 
     Parameters
     ----------

@@ -29,13 +29,13 @@ class Row:
         The objectives it descends, or ``"any"``.
     exact : bool
         An assigner that returns the nearest center by the canonical decision, the lowest index among equals; an
-        updater whose centers are the minimiser for the labels and depend on nothing else.
+        updater whose centers are the minimizer for the labels and depend on nothing else.
     monotone : bool
         Whether it promises never to raise the objective. A fit with a strategy that does not is not certified.
     scope : str
         ``statistics`` if it needs the sums of the clusters only, ``rows`` if it needs their rows.
     weights : bool
-        Whether it honours ``sample_weight``.
+        Whether it honors ``sample_weight``.
     sparse : bool
         Whether it takes sparse rows.
     repairs : bool
@@ -165,8 +165,8 @@ def available(role: str | None = None) -> dict[str, tuple[str, ...]]:
     Examples
     --------
     >>> import kmtoolkit as km
-    >>> km.available("updater")
-    {'updater': ('mean',)}
+    >>> "k-means++" in km.available("initializer")["initializer"]
+    True
     """
     if role is not None and role not in ROLES:
         raise ValueError(f"unknown role {role!r}; roles are {', '.join(ROLES)}")

@@ -16,7 +16,7 @@ __all__ = ["Result", "Run", "Status"]
 class Status(enum.Enum):
     """Why a fit ended. Whatever the reason, labels, centers and objective agree."""
 
-    FIXED_POINT = "the labels occurred before, and there is nothing to repair"
+    FIXED_POINT = "the labels occurred before, so nothing new would come"
     TOLERANCE = "the centers moved by no more than tol allows"
     MAX_ITER = "max_iter iterations were done"
     TIME = "max_seconds were over"
@@ -33,11 +33,24 @@ class Status(enum.Enum):
 class Run(NamedTuple):
     """One restart as data.
 
-    ``Solver(..., n_init=1, rng=run.seed)`` repeats it alone, bit for bit.
+    Attributes
+    ----------
+    seed : SeedSequence
+        ``Solver(..., n_init=1, rng=run.seed)`` repeats the restart alone, bit for bit.
+    start : ndarray of shape (k, d), float64
+        The initial centers.
+    trace : Trace
+        The objective after every half-step.
+    objective : float
+        F at the end.
+    n_iter : int
+        Updates done.
+    status : Status
+        Why it ended.
     """
 
     seed: np.random.SeedSequence
-    start: np.ndarray  # (k, d) float64: the initial centers
+    start: np.ndarray
     trace: Trace
     objective: float
     n_iter: int
@@ -61,8 +74,8 @@ class Result:
     status : Status
         Why the fit ended.
     exact_fixed_point : bool
-        True if the last assignment moved no row, so another iteration would change nothing; False after any other
-        exit, or if labels recurred by rounding.
+        True if the fit ended because the last assignment moved no row and nothing could be repaired; False after any
+        other exit, or if earlier labels recurred by rounding.
     sizes : ndarray of shape (k,), int64
         Rows of positive weight in each cluster.
     cluster_objectives : ndarray of shape (k,), float64
@@ -79,6 +92,8 @@ class Result:
         Every restart; ``runs[best]`` is the one returned.
     best : int
         Index of the best restart, the first of equals.
+    objective_name : str
+        What was minimized, such as ``squared-euclidean``.
     """
 
     centers: np.ndarray

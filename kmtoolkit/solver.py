@@ -21,7 +21,7 @@ __all__ = ["Solver"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Solver:
-    """Minimise an objective by turns over labels and centers, with interchangeable strategies.
+    """Minimize an objective by turns over labels and centers, with interchangeable strategies.
 
     Parameters
     ----------

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 import pytest
 from hypothesis import HealthCheck, settings
 
+from kmtoolkit import registry
+
 settings.register_profile(
     "kmtoolkit",
     deadline=None,  # the first example of a dtype compiles
@@ -29,6 +31,13 @@ def pytest_configure(config):
 
 
 TALLY = pytest.StashKey[Tally]()
+
+
+@pytest.fixture(autouse=True)
+def _registry_stays_as_it_was(monkeypatch):
+    """Strategies that a test registers are gone after it."""
+    monkeypatch.setattr(registry, "_rows", registry._rows.copy())
+    monkeypatch.setattr(registry, "_targets", registry._targets.copy())
 
 
 @pytest.fixture

@@ -54,12 +54,14 @@ class Wrapped:
 CARRIERS = {
     "int64": lambda X: X.astype(np.int64), "uint8": lambda X: X.astype(np.uint8), "int8": lambda X: X.astype(np.int8),
     "float16": lambda X: X.astype(np.float16), "float32": lambda X: X.astype(np.float32),
-    "longdouble": lambda X: X.astype(np.longdouble), "big-endian": big_endian, "big-endian float32": lambda X: X.astype(">f4"),
+    "longdouble": lambda X: X.astype(np.longdouble), "big-endian": big_endian,
+    "big-endian float32": lambda X: X.astype(">f4"),
     "Fortran order": np.asfortranarray, "strided view": strided, "reversed view": reversed_view, "read-only": read_only,
     "unaligned": unaligned, "list": lambda X: X.tolist(), "tuple of tuples": lambda X: tuple(map(tuple, X)),
     "list of arrays": list, "array module": lambda X: [array.array("d", row) for row in X],
     "DataFrame": pd.DataFrame, "nullable DataFrame": lambda X: pd.DataFrame(X).astype("Float64").astype(float),
-    "unmasked array": np.ma.MaskedArray, "__array__": Wrapped, "matrix": lambda X: X.view(type("Sub", (np.ndarray,), {})),
+    "unmasked array": np.ma.MaskedArray, "__array__": Wrapped,
+    "subclass": lambda X: X.view(type("Sub", (np.ndarray,), {})),
 }  # fmt: skip
 
 

@@ -161,7 +161,7 @@ def test_predict_checks_its_rows(method):
 
 
 def test_partners_with_different_objectives():
-    @km.updater("test-median", objective="manhattan", replace=True)
+    @km.updater("test-median", objective="manhattan")
     def median(problem, state):
         raise AssertionError
 
@@ -169,7 +169,7 @@ def test_partners_with_different_objectives():
                        r".*updaters that fit 'dense': .*'mean'.*assigners that fit 'test-median'"):  # fmt: skip
         km.Solver(assign="dense", update=median)
 
-    @km.assigner("test-manhattan", objective="manhattan", replace=True)
+    @km.assigner("test-manhattan", objective="manhattan")
     def nearest(problem, state):
         raise AssertionError
 

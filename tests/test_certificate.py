@@ -138,7 +138,7 @@ def test_not_nearest_counts_the_callers_rows():
 
 
 def test_an_assigner_declared_exact_that_is_not():
-    @km.assigner("test-liar", exact=True, replace=True)
+    @km.assigner("test-liar", exact=True)
     def liar(problem, state):
         state.labels[:] = ((problem.X[:, None] - state.centers) ** 2).sum(-1).argmin(1)
         state.labels[5] = 2
@@ -146,7 +146,7 @@ def test_an_assigner_declared_exact_that_is_not():
     with pytest.raises(km.StrategyError, match=r"'test-liar' is declared exact, but row 5 .*\(iteration"):
         km.Solver(assign=liar, tol=0, verify=True).fit(IRIS, 3, init_centers=START)
 
-    @km.assigner("test-late-liar", exact=True, replace=True)
+    @km.assigner("test-late-liar", exact=True)
     def late_liar(problem, state):
         started = (state.labels >= 0).all()
         state.labels[:] = ((problem.X[:, None] - state.centers) ** 2).sum(-1).argmin(1)
@@ -157,7 +157,7 @@ def test_an_assigner_declared_exact_that_is_not():
 
 
 def test_without_the_promise_of_descent_the_trace_is_recorded_not_certified():
-    @km.updater("test-trimmed-mean", monotone=False, scope="rows", replace=True)
+    @km.updater("test-trimmed-mean", monotone=False, scope="rows")
     def trimmed(problem, state):
         for j in np.flatnonzero(state.counts):
             mine = problem.X[state.labels == j]
@@ -179,7 +179,7 @@ def test_without_the_promise_of_descent_the_trace_is_recorded_not_certified():
 
 
 def test_an_assigner_without_the_promise_is_not_refused():
-    @km.assigner("test-balanced", monotone=False, replace=True)
+    @km.assigner("test-balanced", monotone=False)
     def balanced(problem, state):
         """Equal sizes, in order of the first feature."""
         state.labels[np.argsort(problem.X[:, 0], kind="stable")] = (

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import kmtoolkit as km
-from kmtoolkit import cli, registry
+from kmtoolkit import cli, demo, registry
 
 IRIS = str(files("kmtoolkit.datasets").joinpath("iris.csv"))
 COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
@@ -118,11 +118,11 @@ def test_list_shows_every_row_of_the_registry(monkeypatch):
 
 def test_long_traces_are_elided_in_the_middle():
     trace = km.Solver("random", tol=0, rng=0).fit(np.random.default_rng(0).normal(size=(500, 2)), 20).trace
-    assert len(trace) > cli.TRACE_ROWS
-    table = cli._trace_table(trace)
+    assert len(trace) > demo.TRACE_ROWS
+    table = demo._trace_table(trace)
     objectives = list(table.columns[2].cells)
-    assert len(objectives) == cli.TRACE_ROWS + 1
-    assert objectives[cli.TRACE_ROWS // 2] == f"{len(trace) - cli.TRACE_ROWS} not shown"
+    assert len(objectives) == demo.TRACE_ROWS + 1
+    assert objectives[demo.TRACE_ROWS // 2] == f"{len(trace) - demo.TRACE_ROWS} not shown"
     assert (objectives[0], objectives[-1]) == (f"{trace.objective[0]:.6f}", f"{trace.objective[-1]:.6f}")
 
 

@@ -2,8 +2,10 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -47,7 +49,7 @@ from kmtoolkit.kernels import grid, squared, statistics
 
 kernels = [v for m in (grid, squared, statistics) for v in vars(m).values() if hasattr(v, "stats")]
 def compiled():
-    return sum(sum(k.stats.cache_misses.values()) for k in kernels), sum(sum(k.stats.cache_hits.values()) for k in kernels)
+    return [sum(sum(getattr(k.stats, name).values()) for k in kernels) for name in ("cache_misses", "cache_hits")]
 at_import = sum(len(k.signatures) for k in kernels)
 result = km.kmeans(km.datasets.iris().X, 3, rng=0)
 result.predict(km.datasets.iris().X)
@@ -55,20 +57,21 @@ print(json.dumps([at_import, *compiled(), result.objective]))
 """
 
 
-def probe(**environment):
+def probe(where, **environment):
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROBE], capture_output=True, text=True, env=os.environ | environment
-    )
+        [sys.executable, "-W", "error", "-c", PROBE],
+        capture_output=True, text=True, cwd=where, env=os.environ | environment,
+    )  # fmt: skip
     assert ran.returncode == 0, ran.stderr
     return json.loads(ran.stdout.splitlines()[-1])
 
 
 def test_a_second_process_loads_every_kernel_from_disk(tmp_path):
     cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    at_import, misses, hits, first = probe(**cache)
+    at_import, misses, hits, first = probe(tmp_path, **cache)
     assert at_import == 0
     assert (misses > 0, hits) == (True, 0)
-    at_import, misses, hits, second = probe(**cache)
+    at_import, misses, hits, second = probe(tmp_path, **cache)
     assert at_import == 0
     assert (misses, hits > 0) == (0, True)
     assert first == second
@@ -76,27 +79,20 @@ def test_a_second_process_loads_every_kernel_from_disk(tmp_path):
 
 def test_an_edited_kernel_is_not_served_from_a_stale_cache(tmp_path):
     """Numba checks only a kernel's own file; here a function it calls changes in another."""
-    import shutil
-    from pathlib import Path
-
     shutil.copytree(Path(km.__file__).parent, tmp_path / "kmtoolkit", ignore=shutil.ignore_patterns("__pycache__"))
     environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
-    *_, before = probe(**environment)
+    *_, before = probe(tmp_path, **environment)
     source = tmp_path / "kmtoolkit" / "kernels" / "grid.py"
-    text = source.read_text()
-    assert text.count("total[at], rounding = two_sum(total[at], value)") == 1
-    edited = text.replace("two_sum(total[at], value)", "two_sum(total[at], 2.0 * value)")
-    stat = source.stat()
-    source.write_text(edited)
-    os.utime(source, (stat.st_atime, stat.st_mtime))
-    *_, after = probe(**environment)
-    assert after == pytest.approx(before * 2, rel=0.5)
-    assert after != before
+    right, wrong = "two_sum(total[at], value)", "two_sum(total[at], 2.0 * value)"
+    assert source.read_text().count(right) == 1
+    source.write_text(source.read_text().replace(right, wrong))
+    *_, after = probe(tmp_path, **environment)
+    assert after == pytest.approx(2 * before)
 
 
-def test_without_jit_the_answer_is_the_same():
+def test_without_jit_the_answer_is_the_same(tmp_path):
     """NUMBA_DISABLE_JIT=1 runs the same source as plain Python."""
-    *_, compiled = probe()
-    at_import, misses, hits, plain = probe(NUMBA_DISABLE_JIT="1")
+    *_, compiled = probe(tmp_path)
+    at_import, misses, hits, plain = probe(tmp_path, NUMBA_DISABLE_JIT="1")
     assert (at_import, misses, hits) == (0, 0, 0)
     assert plain == pytest.approx(compiled, rel=1e-15)

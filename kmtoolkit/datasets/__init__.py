@@ -1,4 +1,4 @@
-"""Small real data to try things on. Sources and licences: ``SOURCES.md`` beside this file."""
+"""Small real data to try things on. Sources and licenses: ``SOURCES.md`` beside this file."""
 
 import csv
 from importlib.resources import files
@@ -10,15 +10,25 @@ __all__ = ["Dataset", "iris", "old_faithful"]
 
 
 class Dataset(NamedTuple):
-    """A data set."""
+    """A data set.
 
-    X: np.ndarray  # (n, d) float64
-    columns: tuple[str, ...]  # names of the d columns
-    target: np.ndarray | None  # (n,) str: known classes, if there are any
+    Attributes
+    ----------
+    X : ndarray of shape (n, d), float64
+        The rows.
+    columns : tuple of str
+        Names of the d columns.
+    target : ndarray of shape (n,), str, or None
+        Known classes, if there are any.
+    """
+
+    X: np.ndarray
+    columns: tuple[str, ...]
+    target: np.ndarray | None
 
 
 def iris() -> Dataset:
-    """Fisher's irises: 150 flowers of three species, four measurements in centimetres.
+    """Fisher's irises: 150 flowers of three species, four measurements in centimeters.
 
     Returns
     -------

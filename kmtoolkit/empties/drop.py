@@ -1,6 +1,7 @@
 """Remove empty clusters: the others are renumbered in order, k shrinks, F and the partition stay as they are.
 
-A policy of the Solver, declared by ``drops=True``: the function itself leaves clusters empty.
+What mlpack's ``KillEmptyClusters`` does; O(n). A policy of the Solver, declared by ``drops=True``: the function
+itself leaves clusters empty.
 """
 
 import numpy as np
@@ -9,6 +10,6 @@ from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import ANY, empty_handler
 
 
-@empty_handler("drop", objective=ANY, repairs=False, drops=True, cost="O(n)")
+@empty_handler("drop", objective=ANY, repairs=False, drops=True, reference="mlpack", cost="O(n)")
 def drop(problem: Problem, state: State, d: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> None:
     """Remove the cluster."""

@@ -7,7 +7,7 @@ from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import ANY, empty_handler
 
 
-@empty_handler("error", objective=ANY, repairs=False, cost="O(1)")
+@empty_handler("error", objective=ANY, repairs=False, reference="R's kmeans", cost="O(1)")
 def error(problem: Problem, state: State, d: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> None:
     """Raise EmptyClusterError."""
     empty = ", ".join(map(str, np.flatnonzero(state.counts == 0)))

@@ -1,4 +1,7 @@
-"""Leave empty clusters empty: their centers stay where they are, and rows may come to them later."""
+"""Leave empty clusters empty: their centers stay where they are, and rows may come to them later.
+
+What ELKI does. O(1).
+"""
 
 import numpy as np
 
@@ -6,6 +9,6 @@ from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import ANY, empty_handler
 
 
-@empty_handler("keep", objective=ANY, repairs=False, cost="O(1)")
+@empty_handler("keep", objective=ANY, repairs=False, reference="ELKI", cost="O(1)")
 def keep(problem: Problem, state: State, d: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> None:
     """Leave the cluster empty."""

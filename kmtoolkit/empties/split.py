@@ -9,7 +9,7 @@ from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import ANY, empty_handler
 
 
-@empty_handler("split", objective=ANY, cost="O(n)")
+@empty_handler("split", objective=ANY, reference="mlpack, faiss", cost="O(n)")
 def split(problem: Problem, state: State, d: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> int:
     """Take the row with the largest w · d from the cluster that costs most."""
     cost = np.where(free, problem.sample_weight * d, 0.0)

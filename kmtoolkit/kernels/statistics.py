@@ -49,7 +49,7 @@ def new_moves(rows: int, k: int, d: int) -> tuple[np.ndarray, Moves]:
 
 @jit
 def mix(row, label):
-    """A 64-bit hash of (row, label) (splitmix64's finaliser); hashes of rows are added modulo 2**64."""
+    """A 64-bit hash of (row, label) (splitmix64's finalizer); hashes of rows are added modulo 2**64."""
     z = np.uint64(row) * np.uint64(0x9E3779B97F4A7C15) + np.uint64(label + 1) * np.uint64(0xD1B54A32D192ED03)
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)

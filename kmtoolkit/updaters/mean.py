@@ -1,4 +1,4 @@
-"""The weighted mean of each cluster, the minimiser of Σ w‖x - μ‖² (Lloyd 1982, equation 6).
+"""The weighted mean of each cluster, the minimizer of Σ w‖x - μ‖² (Lloyd 1982, equation 6).
 
 It reads the statistics, not the rows: O(kd) time, no memory. An empty cluster keeps its center.
 """

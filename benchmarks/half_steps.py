@@ -52,9 +52,8 @@ def scikit_learn(X, k, start):
 def main():
     """Print one line per workload."""
     rng = np.random.default_rng(0)
-    print(
-        f"{'rows':>9} {'cols':>5} {'k':>5} {'dtype':>8} {'update':>9} {'assign':>9} {'sweep':>9} {'books':>6} {'sklearn':>9}"
-    )
+    heads = {"rows": 9, "cols": 5, "k": 5, "dtype": 8, "update": 9, "assign": 9, "sweep": 9, "books": 6, "sklearn": 9}
+    print(" ".join(f"{head:>{width}}" for head, width in heads.items()))
     for n, d, k, dtype in WORKLOADS:
         X = (rng.normal(size=(n, d)) + 3 * rng.normal(size=(k, d))[rng.integers(k, size=n)]).astype(dtype)
         start = X[rng.choice(n, k, replace=False)].astype(np.float64)

@@ -9,7 +9,7 @@ from kmtoolkit.assigners.dense import Dense
 from kmtoolkit.registry import assigner
 
 
-@assigner("auto", exact=True, reference="Lloyd 1982", cost="O(nkd)")
+@assigner("auto", exact=True, reference="Lloyd 1982", cost="O(n k d)")
 @dataclass(frozen=True)
 class Auto(Dense):
     """Choose an exact assigner for the data."""

@@ -1,7 +1,7 @@
 """Every row against every center (Lloyd, IEEE Trans. Information Theory 28, 1982, Method I).
 
 Exact by construction: it takes the canonical decision itself, in float64, for float32 and float64 rows alike,
-in parallel over chunks of rows. O(nkd) time, O(k) memory per chunk. The oracle of faster assigners.
+in parallel over chunks of rows. O(n k d) time, O(k) memory per chunk. The oracle of faster assigners.
 """
 
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import assigner
 
 
-@assigner("dense", exact=True, reference="Lloyd 1982", cost="O(nkd)")
+@assigner("dense", exact=True, reference="Lloyd 1982", cost="O(n k d)")
 @dataclass(frozen=True)
 class Dense:
     """Compare each row with all centers."""

@@ -1,7 +1,7 @@
 """Farthest-first traversal (Gonzalez, Theoretical Computer Science 38, 1985, p. 296).
 
 The first seed is drawn in proportion to w; each further one is the row farthest from its nearest seed, the
-first of equals. Good for well-separated clusters, and drawn to outliers. O(nkd) time, O(n) memory.
+first of equals. Good for well-separated clusters, and drawn to outliers. O(n k d) time, O(n) memory.
 """
 
 import numpy as np
@@ -12,7 +12,7 @@ from kmtoolkit.problem import Problem
 from kmtoolkit.registry import initializer
 
 
-@initializer("maxmin", reference="Gonzalez 1985", cost="O(nkd)")
+@initializer("maxmin", reference="Gonzalez 1985", cost="O(n k d)")
 def maxmin(problem: Problem, rng: np.random.Generator) -> np.ndarray:
     """Seed with the row farthest from all seeds so far, k - 1 times."""
     X, weights, k = problem

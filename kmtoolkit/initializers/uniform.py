@@ -1,6 +1,6 @@
 """Random points of the data's bounding box, as in Steinhaus (Bull. Acad. Polon. Sci. IV, 1956).
 
-The points need not be near any row, so clusters may start empty: the handler then decides. O(nd) time.
+The points need not be near any row, so clusters may start empty: the handler then decides. O(n d) time.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from kmtoolkit.problem import Problem
 from kmtoolkit.registry import ANY, initializer
 
 
-@initializer("uniform", objective=ANY, reference="Steinhaus 1956", cost="O(nd)")
+@initializer("uniform", objective=ANY, reference="Steinhaus 1956", cost="O(n d)")
 def uniform(problem: Problem, rng: np.random.Generator) -> np.ndarray:
     """Draw k points uniformly from the bounding box of the rows."""
     low, high = problem.X.min(axis=0).astype(np.float64), problem.X.max(axis=0).astype(np.float64)

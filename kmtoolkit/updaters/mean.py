@@ -1,6 +1,6 @@
 """The weighted mean of each cluster, the minimizer of Σ w‖x - μ‖² (Lloyd 1982, equation 6).
 
-It reads the statistics, not the rows: O(kd) time, no memory. An empty cluster keeps its center.
+It reads the statistics, not the rows: O(k d) time, no memory. An empty cluster keeps its center.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import updater
 
 
-@updater("mean", exact=True, reference="Lloyd 1982", cost="O(kd)")
+@updater("mean", exact=True, reference="Lloyd 1982", cost="O(k d)")
 def mean(problem: Problem, state: State) -> None:
     """Move each center to the weighted mean of its cluster."""
     live = state.counts > 0

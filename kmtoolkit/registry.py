@@ -1,14 +1,28 @@
 """The registry: what a strategy declares about itself, and how a name, an object or a function becomes one."""
 
 import difflib
+import importlib
+import pkgutil
 import re
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 __all__ = [
-    "ROLES", "Row", "Strategy", "assigner", "available", "empty_handler", "initializer", "resolve", "rows", "updater",
-]  # fmt: skip
+    "ROLES",
+    "Row",
+    "Strategy",
+    "assigner",
+    "available",
+    "check_partners",
+    "empty_handler",
+    "initializer",
+    "resolve",
+    "rows",
+    "strategies_of",
+    "updater",
+]
 
 ROLES = {"initializer": "init", "assigner": "assign", "updater": "update", "empty_handler": "empty"}
 ANY = "any"
@@ -138,6 +152,13 @@ initializer = _decorator("initializer")
 assigner = _decorator("assigner")
 updater = _decorator("updater")
 empty_handler = _decorator("empty_handler")
+
+
+def strategies_of(package: str) -> dict[str, Any]:
+    """Import every module of a package, so that its strategies register; return them by their Python names."""
+    for module in pkgutil.iter_modules(sys.modules[package].__path__):
+        importlib.import_module(f"{package}.{module.name}")
+    return {target.__name__: target for target in _targets.values() if target.__module__.startswith(f"{package}.")}
 
 
 def rows(role: str | None = None) -> tuple[Row, ...]:

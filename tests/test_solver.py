@@ -111,17 +111,17 @@ class TestStopping:
         assert km.Solver(tol=0).fit(X, 3, init_centers=result).n_iter == 1
 
     def test_fixed_point_by_rounding(self):
-        """A cycle of the labels, which only rounding can make, ends the fit: here a strategy plays the rounding."""
-        flip = []
-
-        def tie_breaker(problem, state):
-            """Two centers at the same place: the proposed label of each row alternates."""
-            flip.append(0)
-            state.labels[:] = len(flip) % 2
-
-        result = km.Solver(assign=tie_breaker, tol=0, empty="keep").fit(X[:4], 2, init_centers=[X[0], X[0]])
+        """Labels that go round because the means of equal rows are rounded: the fit ends, and says so."""
+        near, far = [99.98878251748951, 100.00989378699823], [705718.0307984322, 1764138.8090029967]
+        rows, weights = np.array([near] * 3 + [far] * 3), [1e-8, 1e-6, 1e-10, 1e-3, 1e11, 1e10]
+        result = km.Solver(tol=0, empty="keep", verify=True).fit(
+            rows, 4, sample_weight=weights, init_centers=[far, near, near, near]
+        )
         assert result.status is km.Status.FIXED_POINT
-        assert "by rounding" in result.summary() or result.exact_fixed_point
+        assert not result.exact_fixed_point
+        assert result.trace.moved[-1] > 0
+        assert result.trace.is_monotone
+        assert "(by rounding)" in result.summary()
 
     def test_tolerance(self):
         result = km.Solver(tol=10.0, rng=0).fit(X, 3)

@@ -4,7 +4,14 @@ One that remembers something between calls is an object with ``init(problem, sta
 ``(problem, state, memory)``.
 """
 
-from kmtoolkit.assigners.auto import Auto
-from kmtoolkit.assigners.dense import Dense
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Auto", "Dense"]
+from kmtoolkit.registry import strategies_of
+
+strategies = strategies_of(__name__)
+globals().update(strategies)
+__all__ = sorted(strategies)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...

@@ -5,11 +5,14 @@ cluster keeps another row, and they do not coincide with their center. The handl
 becomes the center of the empty cluster, or None to leave it empty.
 """
 
-from kmtoolkit.empties.drop import drop
-from kmtoolkit.empties.error import error
-from kmtoolkit.empties.farthest import farthest
-from kmtoolkit.empties.keep import keep
-from kmtoolkit.empties.random import random
-from kmtoolkit.empties.split import split
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["drop", "error", "farthest", "keep", "random", "split"]
+from kmtoolkit.registry import strategies_of
+
+strategies = strategies_of(__name__)
+globals().update(strategies)
+__all__ = sorted(strategies)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...

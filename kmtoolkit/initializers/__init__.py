@@ -1,10 +1,14 @@
 """Where the centers start. An initializer is called as ``(problem, rng)`` and returns centers (k, d)."""
 
-from kmtoolkit.initializers.explicit import Explicit
-from kmtoolkit.initializers.kmeans_plus_plus import KMeansPlusPlus
-from kmtoolkit.initializers.maxmin import maxmin
-from kmtoolkit.initializers.random import random
-from kmtoolkit.initializers.random_partition import random_partition
-from kmtoolkit.initializers.uniform import uniform
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["Explicit", "KMeansPlusPlus", "maxmin", "random", "random_partition", "uniform"]
+from kmtoolkit.initializers.explicit import Explicit
+from kmtoolkit.registry import strategies_of
+
+strategies = strategies_of(__name__)
+globals().update(strategies)
+__all__ = sorted([*strategies, Explicit.__name__])
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...

@@ -1,5 +1,13 @@
 """Where the centers go. An updater is called as ``(problem, state)`` and writes ``state.centers``."""
 
-from kmtoolkit.updaters.mean import mean
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["mean"]
+from kmtoolkit.registry import strategies_of
+
+strategies = strategies_of(__name__)
+globals().update(strategies)
+__all__ = sorted(strategies)
+
+if TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any: ...

@@ -2,7 +2,8 @@
 
 The canonical distance is computed in float64, one feature after the other, from the caller's values. Every
 decision of the package (nearest, accepted, predicted) compares canonical distances; equal ones go to the lower
-index. Each sweep is a chunk body, which owns its rows, and a driver that runs it over the grid.
+index. Each sweep is a chunk body, which owns its rows, and a driver that runs it over the grid; a grid of one chunk
+stays on the calling thread, because waking others costs more than a small sweep.
 """
 
 import numpy as np
@@ -48,8 +49,11 @@ def nearest_chunk(lo, hi, X, features, labels):
 
 @parallel_jit
 def _nearest(bounds, X, features, labels):
-    for t in prange(len(bounds) - 1):
-        nearest_chunk(bounds[t], bounds[t + 1], X, features, labels)
+    if len(bounds) == 2:
+        nearest_chunk(bounds[0], bounds[1], X, features, labels)
+    else:
+        for t in prange(len(bounds) - 1):
+            nearest_chunk(bounds[t], bounds[t + 1], X, features, labels)
 
 
 def nearest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
@@ -57,13 +61,21 @@ def nearest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
     _nearest(cut(len(X), centers.size), X, centers.T.copy(), labels)
 
 
+@jit
+def distances_to_chunk(lo, hi, X, centers, labels, out):
+    """out[lo:hi] = distances from rows of X (n, d) to centers[labels]; a single label stands for all rows."""
+    shared = len(labels) == 1
+    for i in range(lo, hi):
+        out[i] = squared_distance(X, i, centers, labels[0] if shared else labels[i])
+
+
 @parallel_jit
 def _distances_to(bounds, X, centers, labels, out):
-    """out[i] = distance from row i to center labels[i]; a single label stands for all rows."""
-    shared = len(labels) == 1
-    for t in prange(len(bounds) - 1):
-        for i in range(bounds[t], bounds[t + 1]):
-            out[i] = squared_distance(X, i, centers, labels[0] if shared else labels[i])
+    if len(bounds) == 2:
+        distances_to_chunk(bounds[0], bounds[1], X, centers, labels, out)
+    else:
+        for t in prange(len(bounds) - 1):
+            distances_to_chunk(bounds[t], bounds[t + 1], X, centers, labels, out)
 
 
 def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -> np.ndarray:
@@ -74,13 +86,22 @@ def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -
     return out
 
 
+@jit
+def potentials_chunk(lo, hi, X, weights, closest, candidates, total, error):
+    """Add w · min(closest, distance) of rows lo:hi to total and error, one entry per candidate (t, d)."""
+    for i in range(lo, hi):
+        for c in range(len(candidates)):
+            distance = min(closest[i], squared_distance(X, i, candidates, c))
+            add_exact(total, error, c, weights[i] * distance)
+
+
 @parallel_jit
 def _potentials(bounds, X, weights, closest, candidates, total, error):
-    for t in prange(len(bounds) - 1):
-        for i in range(bounds[t], bounds[t + 1]):
-            for c in range(len(candidates)):
-                distance = min(closest[i], squared_distance(X, i, candidates, c))
-                add_exact(total[t], error[t], c, weights[i] * distance)
+    if len(bounds) == 2:
+        potentials_chunk(bounds[0], bounds[1], X, weights, closest, candidates, total[0], error[0])
+    else:
+        for t in prange(len(bounds) - 1):
+            potentials_chunk(bounds[t], bounds[t + 1], X, weights, closest, candidates, total[t], error[t])
 
 
 def potentials(X: np.ndarray, weights: np.ndarray, closest: np.ndarray, candidates: np.ndarray) -> np.ndarray:
@@ -93,11 +114,20 @@ def potentials(X: np.ndarray, weights: np.ndarray, closest: np.ndarray, candidat
     return total[0] + error[0]
 
 
+@jit
+def lower_closest_chunk(lo, hi, X, center, closest):
+    """closest[lo:hi] = the lesser of itself and the distance to center (1, d)."""
+    for i in range(lo, hi):
+        closest[i] = min(closest[i], squared_distance(X, i, center, 0))
+
+
 @parallel_jit
 def _lower_closest(bounds, X, center, closest):
-    for t in prange(len(bounds) - 1):
-        for i in range(bounds[t], bounds[t + 1]):
-            closest[i] = min(closest[i], squared_distance(X, i, center, 0))
+    if len(bounds) == 2:
+        lower_closest_chunk(bounds[0], bounds[1], X, center, closest)
+    else:
+        for t in prange(len(bounds) - 1):
+            lower_closest_chunk(bounds[t], bounds[t + 1], X, center, closest)
 
 
 def lower_closest(X: np.ndarray, center: np.ndarray, closest: np.ndarray) -> None:
@@ -132,5 +162,8 @@ def settle_chunk(lo, hi, t, rows, problem, state, accepted, force, moves):
 @parallel_jit
 def settle(bounds, rows, problem, state, accepted, force, moves):
     """Settle the changed labels of ``rows`` (m,) int64 over the grid; see settle_chunk."""
-    for t in prange(len(bounds) - 1):
-        settle_chunk(bounds[t], bounds[t + 1], t, rows, problem, state, accepted, force, moves)
+    if len(bounds) == 2:
+        settle_chunk(bounds[0], bounds[1], 0, rows, problem, state, accepted, force, moves)
+    else:
+        for t in prange(len(bounds) - 1):
+            settle_chunk(bounds[t], bounds[t + 1], t, rows, problem, state, accepted, force, moves)

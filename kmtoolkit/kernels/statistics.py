@@ -110,13 +110,22 @@ def cluster_totals(values, weights, labels, k):
     return total, error
 
 
+@jit
+def column_moment_chunk(lo, hi, X, weights, about, squared, total, error):
+    """Add w · (x - about), or of its square, of rows lo:hi to total (d,) and error (d,)."""
+    for i in range(lo, hi):
+        for f in range(X.shape[1]):
+            value = np.float64(X[i, f]) - about[f]
+            add_exact(total, error, f, weights[i] * (value * value if squared else value))
+
+
 @parallel_jit
 def _column_moment(bounds, X, weights, about, squared, total, error):
-    for t in prange(len(bounds) - 1):
-        for i in range(bounds[t], bounds[t + 1]):
-            for f in range(X.shape[1]):
-                value = np.float64(X[i, f]) - about[f]
-                add_exact(total[t], error[t], f, weights[i] * (value * value if squared else value))
+    if len(bounds) == 2:
+        column_moment_chunk(bounds[0], bounds[1], X, weights, about, squared, total[0], error[0])
+    else:
+        for t in prange(len(bounds) - 1):
+            column_moment_chunk(bounds[t], bounds[t + 1], X, weights, about, squared, total[t], error[t])
 
 
 def column_moment(X: np.ndarray, weights: np.ndarray, about: np.ndarray, *, squared: bool) -> np.ndarray:

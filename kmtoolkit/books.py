@@ -1,35 +1,43 @@
 """The books of a hard objective: statistics of the clusters, and how far each half-step lowered F."""
 
 import math
-from typing import Any
+from collections.abc import Callable
 
 import numpy as np
 
-from kmtoolkit.errors import DescentError, StrategyError
-from kmtoolkit.kernels.statistics import absorb, cluster_totals, new_moves
-from kmtoolkit.objectives import EPS, SquaredEuclidean, Step
+from kmtoolkit.errors import DescentError
+from kmtoolkit.kernels.statistics import absorb, cluster_means, cluster_totals, new_moves
+from kmtoolkit.objectives import EPS, NOISE, SquaredEuclidean, Step
 from kmtoolkit.problem import Problem, State, read_only, read_only_state
-from kmtoolkit.registry import Strategy
 
 __all__ = ["Books"]
+
+WORN = 2.0**-40  # a cluster that lost all but this share of its mass is summed afresh: pairs hold some 100 bits
 
 
 class Books:
     """Keeps the accepted labels, the statistics that follow from them, and the account of F.
 
-    Settling touches the rows that move and no others; F itself is computed at the end, or after every half-step
-    when ``exact`` asks for it (``verify=True``, or a strategy that does not promise descent).
+    Settling touches the rows that move and no others. F itself is computed when it is asked for: at the end, or
+    after every half-step with ``verify=True`` or a strategy that does not promise descent.
     """
 
     def __init__(self, problem: Problem, centers: np.ndarray, objective: SquaredEuclidean) -> None:
         n, (k, d) = len(problem.X), centers.shape
         self.problem, self.objective = problem, objective
-        origin, self.variance = objective.origin(problem)
         self.state = State(
-            centers, np.full(n, -1, np.int32), np.zeros(k, np.int64), np.zeros(k), np.zeros((k, d)), origin, np.zeros(k)
+            centers=centers,
+            labels=np.full(n, -1, np.int32),
+            counts=np.zeros(k, np.int64),
+            mass=np.zeros(k),
+            sums=np.zeros((k, d)),
+            origin=objective.origin(problem),
+            shift=np.zeros(k),
         )
         self.accepted = self.state.labels.copy()
         self.sums_error, self.mass_error = np.zeros((k, d)), np.zeros(k)
+        self.peak = np.zeros(k)  # the largest mass since the rows were last summed afresh
+        self.variance = objective.variance(problem)
         self.kept = np.arange(k)  # the original index of each cluster
         self.hash = 0
 
@@ -44,16 +52,40 @@ class Books:
 
     def settle(self, *, force: bool = False, distances: int = 0) -> Step:
         """Accept proposed labels that lower F (or leave it and lower the index), refuse the others."""
+        step, change = self._move(force)
+        self.hash = (self.hash + change) % 2**64
+        np.maximum(self.peak, self.state.mass, out=self.peak)
+        worn = (self.state.counts > 0) & (self.state.mass < self.peak * WORN)
+        if worn.any():
+            self.refresh(worn)
+        return step._replace(distances=distances)
+
+    def _move(self, force: bool) -> tuple[Step, int]:
+        """Settle the rows whose label differs from the accepted one; the step, and the change of the hash."""
         state = self.state
         rows = np.flatnonzero(state.labels != self.accepted)
         bounds, moves = new_moves(len(rows), *state.centers.shape)
         self.objective.settle(bounds, rows, self.problem, state, self.accepted, force, moves)
         drop, moved, refused = absorb(moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts)
-        self.hash = (self.hash + sum(map(int, moves.hash))) % 2**64
-        return Step(float(drop), 0.0, int(moved), int(refused), distances)
+        return Step(float(drop), moved=int(moved), refused=int(refused)), sum(map(int, moves.hash))
 
-    def plan(self, handler: Strategy, rng: np.random.Generator) -> list[tuple[int, int]]:
-        """The repairs a handler asks for, as (row, empty cluster); none at a point that can't be repaired."""
+    def refresh(self, clusters: np.ndarray | None = None) -> bool:
+        """Sum the rows of the marked clusters (k,) afresh, or of all; whether that changed a digit of the sums."""
+        state = self.state
+        marked = np.ones(len(state.counts), np.bool_) if clusters is None else clusters
+        before = state.sums.copy(), state.mass.copy()
+        self.accepted[marked[state.labels]] = -1
+        for statistic in (state.sums, self.sums_error, state.mass, self.mass_error, state.counts):
+            statistic[marked] = 0
+        self._move(force=True)
+        self.peak[marked] = state.mass[marked]
+        return not (np.array_equal(before[0], state.sums) and np.array_equal(before[1], state.mass))
+
+    def plan(self, ask: Callable[[np.ndarray, np.ndarray], int | None], repairs: bool) -> list[tuple[int, int]]:
+        """The repairs a handler asks for, as (row, empty cluster); none at a point that can't be repaired.
+
+        ``ask(d, free)`` is called once per empty cluster. A handler that ``repairs`` is not asked if no row is free.
+        """
         state, X = self.state, self.problem.X
         empty = np.flatnonzero(state.counts == 0)
         if len(empty) == 0:
@@ -61,15 +93,13 @@ class Books:
         d = self.objective.distances(X, state.centers, state.labels)
         d[d <= self.objective.floor(X, state.centers, state.labels)] = 0.0
         counts, plan = state.counts.copy(), []
-        view = self.view()
         for cluster in map(int, empty):
             free = (d > 0) & (counts[state.labels] > 1)
-            if handler.row.repairs and not free.any():
+            if repairs and not free.any():
                 break
-            row = handler(self.problem, view, read_only(d), read_only(free), rng)
+            row = ask(read_only(d), read_only(free))
             if row is None:
                 continue
-            row = _checked_row(row, free, handler)
             plan.append((row, cluster))
             counts[state.labels[row]] -= 1
             point = X[row : row + 1].astype(np.float64)
@@ -85,9 +115,13 @@ class Books:
             self.state.labels[row] = cluster
         return self.settle(distances=len(self.problem.X) * (len(plan) + 1))
 
-    def updated(self, before: np.ndarray) -> Step:
-        """How far F fell when the centers moved from ``before`` to where they are."""
-        return self.objective.updated(self.state, before)
+    def updated(self, before: np.ndarray, value: float) -> Step:
+        """How far F, about ``value``, fell when the centers moved from ``before`` to where they are."""
+        state = self.state
+        mean, rounding = np.zeros_like(state.sums), np.zeros_like(state.sums)
+        cluster_means(state.sums, self.sums_error, state.mass, self.mass_error, state.counts, mean, rounding)
+        precision = float(np.finfo(self.problem.X.dtype).eps)
+        return self.objective.updated(state, before, mean, rounding, precision, value)
 
     def compress(self) -> bool:
         """Drop the empty clusters and renumber the others in order; F and the partition stay as they are."""
@@ -99,7 +133,8 @@ class Books:
         kept = {name: getattr(state, name)[live] for name in ("centers", "counts", "mass", "sums", "shift")}
         self.state = state._replace(labels=labels, **kept)
         self.problem = self.problem._replace(k=int(live.sum()))
-        self.sums_error, self.mass_error, self.kept = self.sums_error[live], self.mass_error[live], self.kept[live]
+        self.sums_error, self.mass_error = self.sums_error[live], self.mass_error[live]
+        self.peak, self.kept = self.peak[live], self.kept[live]
         self.accepted = labels.copy()
         return True
 
@@ -120,20 +155,10 @@ class Books:
     def check(self, step: Step, before: float, who: str) -> float:
         """Recompute F and compare its fall from ``before`` with the step; returns F."""
         after = self.value()
-        slack = step.noise + 4 * (self.problem.X.shape[1] + 8) * EPS * (before + after)
+        slack = NOISE * step.terms + 4 * (self.problem.X.shape[1] + 8) * EPS * (before + after)
         if not abs(before - after - step.drop) <= slack:
             raise DescentError(
                 f"{who}: the objective fell by {before - after:.17g}, but the books have {step.drop:.17g}; "
                 f"rounding explains at most {slack:.3g}"
             )
         return after
-
-
-def _checked_row(row: Any, free: np.ndarray, handler: Strategy) -> int:
-    if isinstance(row, (bool, np.bool_)) or not isinstance(row, (int, np.integer)):
-        raise StrategyError(f"{handler} returned {row!r}; it must return one row index, or None")
-    if not 0 <= row < len(free):
-        raise StrategyError(f"{handler} returned row {row}; rows are 0 to {len(free) - 1}")
-    if not free[row]:
-        raise StrategyError(f"{handler} returned row {row}, which is not free; it must return a row with free[row]")
-    return int(row)

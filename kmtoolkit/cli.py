@@ -98,7 +98,7 @@ def fit(
     n_init: Annotated[int, typer.Option(help="Restarts; the best is kept.")] = Solver.n_init,
     max_iter: Annotated[int, typer.Option(help="Most iterations of a restart.")] = Solver.max_iter,
     tol: Annotated[float, typer.Option(help="When to stop; 0 waits for a fixed point.")] = Solver.tol,
-    seed: Annotated[int, typer.Option(help="Another seed, other starts.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Another seed, other starts.")] = 0,
     threads: Annotated[int | None, typer.Option(help="Most threads; the result is the same.")] = None,
     max_seconds: Annotated[float | None, typer.Option(help="Time limit of the whole fit.")] = None,
     out: Annotated[Path | None, typer.Option(help="Labels to .csv or .npy; .npz has centers too.")] = None,

@@ -13,8 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmtoolkit.books import Books
-from kmtoolkit.errors import EmptyClusterError, StrategyError
-from kmtoolkit.objectives import SquaredEuclidean, Step
+from kmtoolkit.errors import StrategyError
+from kmtoolkit.objectives import NOISE, SquaredEuclidean, Step
 from kmtoolkit.options import Limits, next_child
 from kmtoolkit.problem import Door, as_centers
 from kmtoolkit.registry import Strategy
@@ -62,7 +62,7 @@ class Descent:
         self.start = self.initial_centers() if start is None else start
         self.books = Books(door.problem, self.start.copy(), objective)
 
-    def run(self) -> Status:
+    def run(self) -> Run:
         """THE loop."""
         books, empty = self.books, self.parts.empty
         self.open_assigner()
@@ -71,14 +71,14 @@ class Descent:
             if empty.row.drops and books.compress():
                 self.seen.clear()
                 self.open_assigner()
-            with self.naming(empty):
-                self.plan = books.plan(empty, self.rng)
+            self.plan = books.plan(self.ask_handler, empty.row.repairs)
             if status := self.stop():
                 return self.finish(status)
             self.seen.add(books.hash)
             self.n_iter += 1
             self.at_assign = books.state.centers.copy()
-            if self.plan:
+            self.repaired = bool(self.plan)
+            if self.repaired:
                 self.repairs[books.hash] += 1
                 self.add("repair", empty, books.repair(self.plan))
             self.update()
@@ -89,8 +89,10 @@ class Descent:
         """Why to leave the loop here, if there is a reason: labels, centers and objective agree now."""
         books, tol = self.books, self.tol
         limit = self.limits.reached(self.n_iter, self.recorder.live, books.view())
+        if limit in (Status.CALLBACK, Status.INTERRUPTED):
+            return limit
         if self.n_iter:
-            if self.at_fixed_point():
+            if self.at_fixed_point() and not books.refresh():
                 return Status.FIXED_POINT
             if tol and not self.plan and np.square(books.state.shift).sum() <= tol * books.variance:
                 return Status.TOLERANCE
@@ -99,14 +101,17 @@ class Descent:
     def at_fixed_point(self) -> bool:
         """Whether the labels have occurred before, and no repair and no update can change them.
 
-        The same labels are repaired a few times only, so rounding can't make repairs go on for ever. An updater
-        that does not jump to the minimizer may have further to go from the same labels.
+        The same labels are repaired a few times only, so rounding can't make repairs go on for ever; the iteration
+        after a repair that came to nothing shows whether anything else moves. An updater that does not jump to the
+        minimizer may have further to go from the same labels.
         """
         if not self.certified:
             return self.moved == 0 and not self.plan and not self.books.state.shift.any()
-        if self.books.hash not in self.seen or (self.plan and self.repairs[self.books.hash] < REPAIR_TRIES):
+        if self.books.hash not in self.seen:
             return False
-        return self.parts.update.row.exact or self.updated.drop <= self.updated.noise
+        if self.plan or self.repaired:
+            return bool(self.plan) and self.repairs[self.books.hash] >= REPAIR_TRIES
+        return self.parts.update.row.exact or self.updated.drop <= NOISE * self.updated.terms
 
     def initial_centers(self) -> np.ndarray:
         """The initializer's centers, checked."""
@@ -115,13 +120,29 @@ class Descent:
             centers = part(self.door.problem, self.rng)
         return self.checked_centers(centers, part)
 
+    def ask_handler(self, d: np.ndarray, free: np.ndarray) -> int | None:
+        """The row that the handler names for an empty cluster, checked."""
+        part = self.parts.empty
+        with self.naming(part):
+            row = part(self.books.problem, self.books.view(), d, free, self.rng)
+        if row is None:
+            return None
+        if isinstance(row, (bool, np.bool_)) or not isinstance(row, (int, np.integer)):
+            raise self.broken(part, f"returned {row!r}; it must return one row index, or None")
+        if not 0 <= row < len(free):
+            raise self.broken(part, f"returned row {row}; rows are 0 to {len(free) - 1}")
+        if not free[row]:
+            raise self.broken(part, f"returned row {row}, which is not free; it must return a row with free[row]")
+        return int(row)
+
     def open_assigner(self) -> None:
         """Let an assigner that remembers start anew."""
         part = self.parts.assign
         self.memory: tuple[Any, ...] = ()
-        if hasattr(part.run, "init"):
+        remember = getattr(part.run, "init", None)
+        if callable(remember):
             with self.naming(part):
-                self.memory = (part.run.init(self.books.problem, self.books.view()),)
+                self.memory = (remember(self.books.problem, self.books.view()),)
 
     def assign(self, phase: str) -> None:
         """Let the assigner propose labels, check them, and settle."""
@@ -148,22 +169,24 @@ class Descent:
         if returned is not None:
             raise self.broken(part, "returned a value; it must write state.centers and return nothing")
         self.checked_centers(books.state.centers, part)
-        self.updated = books.updated(before)
+        self.updated = books.updated(before, max(self.recorder.live, 0.0))
         self.add("update", part, self.updated)
 
     def add(self, phase: str, part: Strategy, step: Step) -> None:
         """Enter a half-step in the trace; without a certificate, its drop is measured from scratch."""
-        books = self.books
+        books, value = self.books, None
         if not self.certified:
             value = books.value()
             step = step._replace(drop=self.measured - value, noise=0.0)
             self.measured = value
-        moved = 0.0 if phase == "init" else np.linalg.norm(books.state.centers - self.at_assign, axis=1).max()
-        self.recorder.add(self.n_iter, phase, str(part), step, books.empty, float(moved))
+        way = 0.0 if phase == "init" else np.linalg.norm(books.state.centers - self.at_assign, axis=1).max()
+        self.recorder.add(self.n_iter, phase, str(part), step, books.empty, float(way), value)
         if self.certified and self.verify:
             self.measured = books.check(step, self.measured, f"{part} in iteration {self.n_iter} ({phase})")
+        if self.recorder.drifted:
+            self.recorder.measure(books.value())
 
-    def finish(self, status: Status) -> Status:
+    def finish(self, status: Status) -> Run:
         """Recompute F and rebuild the trace from it."""
         part = self.parts.assign
         self.cluster_objectives, value = self.books.cluster_values()
@@ -171,7 +194,7 @@ class Descent:
             raise self.broken(part, f"is declared exact, but row {wrong[0]} is not at its nearest center")
         self.exact = status is Status.FIXED_POINT and self.moved == 0 and not self.plan
         self.data = Run(self.seed, self.start, self.recorder.rebuilt(value), value, self.n_iter, status)
-        return status
+        return self.data
 
     def checked_centers(self, centers: Any, part: Strategy) -> np.ndarray:
         """A strategy's centers as (k, d) float64; StrategyError if they are not that, finite and in range."""
@@ -190,8 +213,6 @@ class Descent:
         """Say which strategy an exception comes from, and when."""
         try:
             yield
-        except (EmptyClusterError, StrategyError) as error:
-            raise type(error)(f"{error} (iteration {self.n_iter})") from None
         except Exception as error:
             error.add_note(f"raised by {part} in iteration {self.n_iter}")
             raise

@@ -2,7 +2,9 @@
 
 import csv
 import itertools
+import tokenize
 import zipfile
+import zlib
 from array import array
 from collections import Counter
 from pathlib import Path
@@ -53,22 +55,31 @@ def read_rows(file: Path, columns: str | None, weights: str | None) -> Loaded:
     """Read a file; what its rows must be, the fit checks."""
     if _suffix("FILE", file) == ".csv":
         return _read_csv(file, columns, weights)
-    try:
-        with file.open("rb") as stream:
+    arrays = _load_arrays(file)
+    if len(arrays) == 1 and "" in arrays:
+        return _select(arrays[""], columns, weights)
+    others = [name for name in arrays if name != weights]
+    name = "X" if "X" in others or len(others) != 1 else others[0]
+    if not {name, weights} <= {*arrays, None}:
+        raise ValueError(
+            f"{file} has the arrays {spell_names(list(arrays))}; it must have X, or one array only, "
+            "and beside it the one that --weights names"
+        )
+    X, _, names = _select(arrays[name], columns, None)
+    return X, None if weights is None else arrays[weights], names
+
+
+def _load_arrays(file: Path) -> dict[str, np.ndarray]:
+    """The arrays of an .npz file by name, or the one of an .npy file under the empty name."""
+    with file.open("rb") as stream:
+        try:
             loaded = np.load(stream, allow_pickle=False)
-            if isinstance(loaded, np.ndarray):
-                return _select(loaded, columns, weights)
-            others = [name for name in loaded.files if name != weights]
-            name = "X" if "X" in others or len(others) != 1 else others[0]
-            if not {name, weights} <= {*loaded.files, None}:
-                raise ValueError(
-                    f"{file} has the arrays {spell_names(loaded.files)}; it must have X, or one array only, "
-                    "and beside it the one that --weights names"
-                )
-            X, _, names = _select(loaded[name], columns, None)
-            return X, None if weights is None else loaded[weights], names
-    except (EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{file} is not a NumPy file: {error}") from error
+            arrays = {"": loaded} if isinstance(loaded, np.ndarray) else dict(loaded.items())
+        except (EOFError, MemoryError, ValueError, zipfile.BadZipFile, zlib.error, tokenize.TokenError) as error:
+            raise ValueError(f"{file} is not a sound NumPy file of numbers: {error}") from error
+    if not all(isinstance(array, np.ndarray) for array in arrays.values()):
+        raise ValueError(f"{file} is a zip file, but not one of NumPy arrays; save it with numpy.savez")
+    return arrays
 
 
 def _read_csv(file: Path, columns: str | None, weights: str | None) -> Loaded:
@@ -86,12 +97,16 @@ def _read_csv(file: Path, columns: str | None, weights: str | None) -> Loaded:
                 if len(row) != len(names):
                     raise ValueError(f"it has {len(row)} fields, but the first line has {len(names)}; correct it")
                 try:
-                    values.extend([float(row[j]) for j in chosen])
+                    values.extend([_number(row[j]) for j in chosen])
                 except ValueError:
                     bad = next(j for j in chosen if not _is_number(row[j]))
                     numeric = [names[j] for j in range(len(row)) if names[j] != weights and _is_number(row[j])]
-                    raise ValueError(f"column {names[bad]!r} has {row[bad]!r}, which is not a number; correct it "
-                                     f"or choose columns: --columns {spell_names(numeric, ',')}") from None  # fmt: skip
+                    choose = f" or choose columns: --columns {spell_names(numeric, ',')}" if numeric else ""
+                    raise ValueError(
+                        f"column {names[bad]!r} has {row[bad]!r}, which is not a number; correct it{choose}"
+                    ) from None
+        except UnicodeDecodeError as error:
+            raise ValueError(f"{file} is not text in UTF-8: {error}") from error
         except (ValueError, csv.Error) as error:
             raise ValueError(f"{file}, line {reader.line_num}: {error}") from error
     return _split(np.array(values).reshape(-1, max(len(chosen), 1)), [names[j] for j in chosen], weights)
@@ -120,9 +135,15 @@ def _split(matrix: np.ndarray, names: list[str], weights: str | None) -> Loaded:
     return (matrix, None, names) if weights is None else (matrix[:, :-1], matrix[:, -1], names[:-1])
 
 
+def _number(text: str) -> float:
+    if "_" in text:  # 1_000 is a number in Python, and a mistake in a table
+        raise ValueError
+    return float(text)
+
+
 def _is_number(text: str) -> bool:
     try:
-        float(text)
+        _number(text)
     except ValueError:
         return False
     return True

@@ -22,7 +22,8 @@ class Step(NamedTuple):
     """What a half-step did to F."""
 
     drop: float  # how far F fell
-    noise: float = 0.0  # how much of that number may be rounding
+    noise: float = 0.0  # how far F may have risen because a right strategy rounds
+    terms: float = 0.0  # the magnitude of the terms that the drop was added up from, beyond F itself
     moved: int = 0  # rows that changed cluster
     refused: int = 0  # rows whose proposed cluster was not nearer
     distances: int = 0  # distances evaluated
@@ -33,20 +34,22 @@ class SquaredEuclidean:
 
     name = "squared-euclidean"
 
-    def origin(self, problem: Problem) -> tuple[np.ndarray, float]:
-        """The point sums are taken about, (d,), and the mean weighted variance of the features.
+    def origin(self, problem: Problem) -> np.ndarray:
+        """The point that sums are taken about, (d,).
 
-        The weighted mean, rounded to a multiple of a power of two as large as the spread: near enough to the
-        data that no sum cancels, and with so few digits that x - origin is exact for most x.
+        0, or the value of a column nearest to 0 if no value is more than twice as large: then x - origin is exact
+        (Sterbenz, Floating-Point Computation, 1974, theorem 4.3.1), and a common offset does not enter the sums.
         """
+        low, high = (extreme.astype(np.float64) for extreme in (problem.X.min(axis=0), problem.X.max(axis=0)))
+        above, below = (low > 0) & (high <= 2 * low), (high < 0) & (low >= 2 * high)
+        return np.select([above, below], [low, high], 0.0)
+
+    def variance(self, problem: Problem) -> float:
+        """The weighted variance of the columns, their mean; what ``tol`` is relative to."""
         X, weights = problem.X, problem.sample_weight
-        total = float(np.sum(weights))
-        first = X[0].astype(np.float64)
+        total, first = float(np.sum(weights)), X[0].astype(np.float64)
         mean = first + column_moment(X, weights, first, squared=False) / total
-        variance = column_moment(X, weights, mean, squared=True) / total
-        constant = np.array([bool((X[:, f] == X[0, f]).all()) for f in range(X.shape[1])])
-        grid = np.exp2(np.ceil(np.log2(np.sqrt(np.where(constant, 1.0, variance)))))
-        return np.where(constant, first, grid * np.round(mean / grid)), float(np.where(constant, 0.0, variance).mean())
+        return float((column_moment(X, weights, mean, squared=True) / total).mean())
 
     def nearest(self, X: np.ndarray, centers: np.ndarray) -> np.ndarray:
         """The canonical decision: index of the nearest center, the lowest among equals, (n,) int32."""
@@ -73,21 +76,25 @@ class SquaredEuclidean:
         with np.errstate(over="ignore"):  # the hash wraps around by design
             squared.settle(bounds, rows, problem, state, accepted, force, moves)
 
-    def updated(self, state: State, before: np.ndarray) -> Step:
+    def updated(
+        self, state: State, before: np.ndarray, mean: np.ndarray, rounding: np.ndarray, precision: float, value: float
+    ) -> Step:
         """How far F fell when the centers moved from ``before`` (k, d) to state.centers, for any centers.
 
         With m the mean of a cluster and N its mass, F changes by N(‖new - m‖² - ‖old - m‖²) (Pythagoras), spelt
-        as a product so that nothing large cancels.
+        as a product so that nothing large cancels. ``mean + rounding`` (k, d) is m - origin.
+
+        A right updater may sum the rows in any order, in the ``precision`` of the caller's rows at worst. So its
+        centers may be off by that times the size of the rows, which lie about sqrt(value / N) from the old center.
         """
         live = state.counts > 0
-        N = state.mass[live]
-        old, new, origin = before[live], state.centers[live], state.origin
-        m = state.sums[live] / N[:, None]
-        a, b = (old - origin) - m, (new - origin) - m
+        N, old, new = state.mass[live], before[live], state.centers[live]
+        a, b = (((c - state.origin) - mean[live]) - rounding[live] for c in (old, new))
         drop = math.fsum(N * np.einsum("jf,jf->j", old - new, a + b))
-        scale = np.einsum("jf,jf->j", a, a) + np.einsum("jf,jf->j", b, b) + _norms(old - new) * _norms(m)
-        dust = (NOISE * (_norms(old) + _norms(new))) ** 2  # centers are rounded where they stand
-        return Step(drop, noise=float(N @ (NOISE * scale + dust)))
+        size = _norms(old) + _norms(new)
+        terms = float(N @ (np.einsum("jf,jf->j", a, a) + np.einsum("jf,jf->j", b, b) + NOISE * size**2))
+        errors = 16 * precision + state.counts[live] * EPS
+        return Step(drop, NOISE * terms + float(N @ (errors * (size + np.sqrt(value / N))) ** 2), terms)
 
 
 def _norms(rows: np.ndarray) -> np.ndarray:

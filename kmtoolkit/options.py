@@ -21,6 +21,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+DEFAULT_POOL = np.random.SeedSequence(0).pool_size
+
+
 class Snapshot(NamedTuple):
     """What a callback sees after each settled assignment; the arrays are read-only views of the running fit.
 
@@ -62,6 +65,7 @@ class Limits:
         self.max_iter, self.max_seconds, self.callback = max_iter, max_seconds, callback
         self.display = Progress(progress, n_init)
         self.start, self.restart, self.interrupted = time.perf_counter(), 0, False
+        self.ended: Status | None = None  # why the fit ends, restarts and all
 
     def reached(self, n_iter: int, objective: float, state: State) -> Status | None:
         """The limit that is reached after iteration ``n_iter``, if any."""
@@ -69,12 +73,22 @@ class Limits:
         self.display.update(self.restart, n_iter, objective)
         snapshot = Snapshot(self.restart, n_iter, objective, state.centers, state.labels, seconds)
         if self.callback is not None and self.callback(snapshot):
-            return Status.CALLBACK
-        if self.interrupted:
-            return Status.INTERRUPTED
-        if self.max_seconds is not None and seconds >= self.max_seconds:
+            self.ended = Status.CALLBACK
+        elif self.interrupted:
+            self.ended = Status.INTERRUPTED
+        elif self.out_of_time():
             return Status.TIME
-        return Status.MAX_ITER if n_iter >= self.max_iter else None
+        return self.ended or (Status.MAX_ITER if n_iter >= self.max_iter else None)
+
+    def over(self) -> bool:
+        """Whether no further restart may begin; ``ended`` then says why."""
+        if self.ended is None and self.out_of_time():
+            self.ended = Status.TIME
+        return self.ended is not None
+
+    def out_of_time(self) -> bool:
+        """Whether max_seconds are over."""
+        return self.max_seconds is not None and time.perf_counter() - self.start >= self.max_seconds
 
     def close(self) -> None:
         """Take the progress line away."""
@@ -173,8 +187,11 @@ def next_child(seed: np.random.SeedSequence) -> np.random.SeedSequence:
 def same(a: Any, b: Any) -> bool:
     """Whether two options are equal; SeedSequences by their contents."""
     if isinstance(a, np.random.SeedSequence) and isinstance(b, np.random.SeedSequence):
-        return a.state == b.state
-    return a is b or (type(a) is type(b) and bool(a == b))
+        return spell(a) == spell(b)
+    try:
+        return a is b or (type(a) is type(b) and bool(a == b))
+    except ValueError:  # a strategy that compares its arrays entry by entry
+        return False
 
 
 def spell(value: Any) -> str:
@@ -183,7 +200,9 @@ def spell(value: Any) -> str:
         return f"np.array({value.centers.tolist()})"
     if isinstance(value, np.random.SeedSequence):
         rest = {"spawn_key": value.spawn_key, "n_children_spawned": value.n_children_spawned}
-        arguments = [repr(value.entropy), *(f"{name}={given}" for name, given in rest.items() if given)]
+        rest["pool_size"] = value.pool_size if value.pool_size != DEFAULT_POOL else 0
+        entropy = value.entropy if isinstance(value.entropy, (int, type(None))) else [int(e) for e in value.entropy]
+        arguments = [repr(entropy), *(f"{name}={given}" for name, given in rest.items() if given)]
         return f"np.random.SeedSequence({', '.join(arguments)})"
     home = getattr(value, "__module__", None) or ""
     name = value.__qualname__ if callable(value) and hasattr(value, "__qualname__") else repr(value)

@@ -5,7 +5,18 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-__all__ = ["Door", "Problem", "State", "admit", "as_centers", "as_rows", "check_k", "read_only", "read_only_state"]
+__all__ = [
+    "Door",
+    "Problem",
+    "State",
+    "admit",
+    "as_centers",
+    "as_numbers",
+    "as_rows",
+    "check_k",
+    "read_only",
+    "read_only_state",
+]
 
 FINITE_CHECK_ROWS = 1 << 16
 LARGEST_EXPONENT = 1020.0  # F, and what is summed on the way to it, stays below 2**1020
@@ -71,30 +82,33 @@ class Door(NamedTuple):
 
 def admit(X: Any, k: Any, sample_weight: Any = None) -> Door:
     """Check X, k and sample_weight, and return the Problem they pose; raises TypeError or ValueError."""
-    rows, low, high = _checked_rows(X)
+    rows, size = _checked_rows(X)
     weights = _as_weights(sample_weight, len(rows))
     present = None if weights.all() else weights > 0
     k = check_k(k, len(rows), len(rows) if present is None else int(present.sum()))
-    largest = _check_range(low, high, weights)
     problem = Problem(
         rows if present is None else read_only(rows[present]),
         weights if present is None else read_only(weights[present]),
         k,
     )
-    return Door(problem, rows, present, largest)
+    return Door(problem, rows, present, _check_range(problem, size))
 
 
-def as_rows(X: Any, d: int | None = None) -> np.ndarray:
-    """Check X and return it as (n, d) float32 or float64, C order, native bytes, read-only."""
-    rows = _checked_rows(X)[0]
-    if d is not None and rows.shape[1] != d:
-        raise ValueError(f"X has {rows.shape[1]} columns, but the centers have {d}; pass the columns of the fit")
+def as_rows(X: Any, centers: np.ndarray) -> np.ndarray:
+    """Check X against centers (k, d); return it as (n, d) float32 or float64, C order, native bytes, read-only."""
+    rows, size = _checked_rows(X)
+    if rows.shape[1] != centers.shape[1]:
+        raise ValueError(
+            f"X has {rows.shape[1]} columns, but the centers have {centers.shape[1]}; pass the columns of the fit"
+        )
+    if max(size, float(np.abs(centers).max())) > _limit(rows.shape[1]):
+        raise ValueError(f"X has values up to {size:.3g}, whose squared distances overflow float64; drop such rows")
     return rows
 
 
 def as_centers(centers: Any, k: int, d: int, largest: float, name: str = "init_centers") -> np.ndarray:
     """Check centers and return them as a new (k, d) float64 array."""
-    array = np.array(_numeric(centers, name), dtype=np.float64, order="C")
+    array = np.array(as_numbers(centers, name), dtype=np.float64, order="C")
     if array.shape != (k, d):
         raise ValueError(f"{name} has shape {array.shape}; it must be (k, d) = ({k}, {d})")
     _check_finite(array, name)
@@ -119,9 +133,9 @@ def check_k(k: Any, n: int, present: int) -> int:
     return int(k)
 
 
-def _checked_rows(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """X as an array that kernels take, with the least and largest value of each column."""
-    array = _numeric(X, "X")
+def _checked_rows(X: Any) -> tuple[np.ndarray, float]:
+    """X as an array that kernels take, and its largest magnitude."""
+    array = as_numbers(X, "X")
     if array.ndim != 2:
         hint = "; use X.reshape(-1, 1) for one feature" if array.ndim == 1 else ""
         raise ValueError(f"X has {array.ndim} dimensions; it must have 2, rows by columns{hint}")
@@ -130,13 +144,13 @@ def _checked_rows(X: Any) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
     with np.errstate(over="ignore"):  # a long double too large becomes inf, and is reported as such
         rows = np.require(array, np.float32 if single else np.float64, ["C", "A", "E"])
-    low, high = rows.min(axis=0), rows.max(axis=0)  # NaN and inf show here, without a mask as large as X
-    if not (np.isfinite(low).all() and np.isfinite(high).all()):
+    size = float(max(rows.max(), -rows.min()))  # NaN and inf show here, without a mask as large as X
+    if not math.isfinite(size):
         _check_finite(rows, "X")
-    return read_only(rows), low, high
+    return read_only(rows), size
 
 
-def _numeric(values: Any, name: str) -> np.ndarray:
+def as_numbers(values: Any, name: str) -> np.ndarray:
     """Values as an array of real numbers, whatever carries them."""
     if isinstance(values, np.ma.MaskedArray) and np.ma.getmaskarray(values).any():
         where = ", ".join(map(str, np.argwhere(np.ma.getmaskarray(values))[0]))
@@ -147,6 +161,8 @@ def _numeric(values: Any, name: str) -> np.ndarray:
         array = np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from error
+    if array.dtype.kind == "O" and all(getattr(t, "kind", "O") in "biuf" for t in getattr(values, "dtypes", "O")):
+        array = values.to_numpy(dtype=np.float64, na_value=np.nan)  # a DataFrame of nullable or mixed numbers
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} has dtype {array.dtype}; it must be real numbers (float, int or bool): "
@@ -158,10 +174,11 @@ def _numeric(values: Any, name: str) -> np.ndarray:
 def _as_weights(sample_weight: Any, n: int) -> np.ndarray:
     if sample_weight is None:
         return read_only(np.ones(n))
-    array = _numeric(sample_weight, "sample_weight")
+    array = as_numbers(sample_weight, "sample_weight")
     if array.shape != (n,):
         raise ValueError(f"sample_weight has shape {array.shape}; it must have one weight a row, ({n},)")
-    weights = np.require(array, np.float64, ["C", "A", "E"])
+    with np.errstate(over="ignore"):
+        weights = np.require(array, np.float64, ["C", "A", "E"])
     _check_finite(weights, "sample_weight")
     if weights.min() < 0:
         i = int(np.argmax(weights < 0))
@@ -183,29 +200,32 @@ def _check_finite(array: np.ndarray, name: str) -> None:
             )
 
 
-def _check_range(low: np.ndarray, high: np.ndarray, weights: np.ndarray) -> float:
+def _check_range(problem: Problem, size: float) -> float:
     """Refuse values whose squares leave float64's range; return the largest magnitude centers may have."""
-    low, high = low.astype(np.float64), high.astype(np.float64)
-    largest = float(max(np.abs(low).max(), np.abs(high).max()))
-    spread = float((high / 2 - low / 2).max()) * 2
-    exponents = np.frexp([np.max(weights), np.min(weights[weights > 0])])[1]
-    room = LARGEST_EXPONENT - float(exponents[0]) - math.log2(len(weights)) - math.log2(len(low))
-    limit = math.ldexp(1.0, int(room // 2) - 2)
-    if largest > limit:
+    X, weights, _ = problem
+    heaviest, lightest = float(weights.max()), float(weights.min())
+    total = math.log2(heaviest) + math.log2(len(weights))
+    if total > LARGEST_EXPONENT:
+        raise ValueError(f"sample_weight goes up to {heaviest:.3g}, and its sum overflows; scale it by a power of two")
+    limit = _limit(X.shape[1], total)
+    if size > limit:
         raise ValueError(
-            f"X has values up to {largest:.3g} with sample_weight up to {weights.max():.3g}: weighted squares overflow "
-            f"float64; scale down, for example with X * 2.0**{_exponent(limit) - 1 - _exponent(largest)}"
+            f"X has values up to {size:.3g} with sample_weight up to {heaviest:.3g}: weighted squares overflow "
+            f"float64; keep values below {limit:.3g}, or scale X or sample_weight by a power of two"
         )
-    if spread > 0 and 2 * math.log2(spread) + float(exponents[1]) < SMALLEST_EXPONENT:
+    spread = float((X.max(axis=0).astype(np.float64) - X.min(axis=0).astype(np.float64)).max())
+    if spread > 0 and 2 * math.log2(spread) + math.log2(lightest) < SMALLEST_EXPONENT:
         raise ValueError(
-            f"X spreads over {spread:.3g} with sample_weight down to {weights[weights > 0].min():.3g}: weighted "
-            f"squares underflow float64; scale up, for example with X * 2.0**{-_exponent(spread)}"
+            f"X spreads over {spread:.3g} with sample_weight down to {lightest:.3g}: weighted squares underflow "
+            "float64; scale X or sample_weight by a power of two, or give rows of negligible weight the weight 0"
         )
     return limit
 
 
-def _exponent(value: float) -> int:
-    return math.frexp(value)[1]
+def _limit(columns: int, weight_exponent: float = 0.0) -> float:
+    """The largest magnitude of values whose squared distances, summed over columns and weights, stay finite."""
+    room = LARGEST_EXPONENT - max(weight_exponent, 0.0) - math.log2(columns)
+    return math.ldexp(1.0, int(room // 2) - 2)
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

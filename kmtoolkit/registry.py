@@ -73,6 +73,13 @@ class Row:
     reference: str = ""
     cost: str = ""
 
+    def __post_init__(self) -> None:
+        for fact in ("exact", "monotone", "weights", "sparse", "repairs", "drops"):
+            if not isinstance(getattr(self, fact), bool):
+                raise TypeError(f"{fact} is {getattr(self, fact)!r}; it must be True or False")
+        if self.scope not in ("statistics", "rows"):
+            raise ValueError(f"scope is {self.scope!r}; it must be 'statistics' or 'rows'")
+
     @property
     def objectives(self) -> tuple[str, ...]:
         """The objectives as a tuple; ``("any",)`` fits all."""
@@ -145,7 +152,8 @@ def _article(role: str) -> str:
 
 def _same_place(a: Any, b: Any) -> bool:
     """Whether b redefines a, as when a notebook cell runs again."""
-    return (a.__module__, a.__qualname__) == (b.__module__, b.__qualname__)
+    places = [(getattr(o, "__module__", None), getattr(o, "__qualname__", "<object>")) for o in (a, b)]
+    return places[0] == places[1] and "<" not in places[0][1].rpartition(".")[2]
 
 
 initializer = _decorator("initializer")

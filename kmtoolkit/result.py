@@ -130,7 +130,7 @@ class Result:
         TypeError, ValueError
             If X is not a finite, real (m, d) array.
         """
-        return OBJECTIVES[self.objective_name].nearest(as_rows(X, self.centers.shape[1]), self.centers)
+        return OBJECTIVES[self.objective_name].nearest(as_rows(X, self.centers), self.centers)
 
     def transform(self, X: Any) -> np.ndarray:
         """Distances from rows to centers, unsquared.
@@ -150,7 +150,7 @@ class Result:
         TypeError, ValueError
             If X is not a finite, real (m, d) array.
         """
-        return OBJECTIVES[self.objective_name].transform(as_rows(X, self.centers.shape[1]), self.centers)
+        return OBJECTIVES[self.objective_name].transform(as_rows(X, self.centers), self.centers)
 
     def summary(self) -> str:
         """A few lines for reading: how the fit went, its certificate, and the clusters."""

@@ -14,7 +14,7 @@ from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean
 from kmtoolkit.options import Limits, Snapshot, as_seed, check_options, interrupts, restart_seed, same, spell
 from kmtoolkit.problem import Door, admit, as_centers, read_only
 from kmtoolkit.registry import check_partners, resolve
-from kmtoolkit.result import Result, Status
+from kmtoolkit.result import Result, Run, Status
 
 __all__ = ["Solver"]
 
@@ -133,20 +133,25 @@ class Solver:
         door = admit(X, k, sample_weight)
         given = self.init.centers if isinstance(self.init, Explicit) else None
         if init_centers is not None:
-            given = getattr(init_centers, "centers", init_centers)
+            given = init_centers.centers if isinstance(init_centers, Result) else init_centers
         if given is not None:
             given = as_centers(given, door.problem.k, door.problem.X.shape[1], door.largest)
         root = self.rng if isinstance(self.rng, np.random.SeedSequence) else np.random.SeedSequence(self.rng)
-        descents: list[Descent] = []
+        best: Descent | None = None
+        runs: list[Run] = []
         with thread_limit(self.threads), interrupts(self.on_interrupt, limits), contextlib.closing(limits):
             for restart in range(self.n_init if given is None else 1):
+                if runs and limits.over():
+                    break
                 limits.restart = restart
                 seed = restart_seed(root, restart)
                 descent = Descent(self._parts, self._objective, door, seed, given, limits, self.tol, self.verify)
-                descents.append(descent)
-                if descent.run() in (Status.TIME, Status.CALLBACK, Status.INTERRUPTED):
-                    break
-            return _result(door, descents)
+                runs.append(descent.run())
+                if best is None or descent.data.objective < best.data.objective:
+                    best = descent
+            assert best is not None
+            ended = Status.TIME if runs[-1].status is Status.TIME else limits.ended
+            return _result(door, best, tuple(runs), ended)
 
     def __repr__(self) -> str:
         shown = ((f.name, getattr(self, f.name), f.default) for f in fields(self) if f.init)
@@ -158,16 +163,12 @@ class Solver:
         return all(same(getattr(self, f.name), getattr(other, f.name)) for f in fields(self) if f.init)
 
     def __hash__(self) -> int:
-        return hash(repr(self))
+        return hash((self.max_iter, self.n_init, self.verify, self.threads))
 
 
-def _result(door: Door, descents: list[Descent]) -> Result:
-    """The best restart, the first of equals, as the caller's rows see it."""
-    best = min(range(len(descents)), key=lambda i: descents[i].data.objective)
-    descent = descents[best]
+def _result(door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status | None) -> Result:
+    """A finished restart as the caller's rows see it; ``ended`` is why there were no more of them."""
     books, state, data = descent.books, descent.books.state, descent.data
-    last = descents[-1].data.status
-    ended_early = last in (Status.TIME, Status.CALLBACK, Status.INTERRUPTED)
     labels = state.labels
     not_nearest = np.empty(0, np.int64) if descent.parts.assign.row.exact else books.not_nearest()
     if door.present is not None:
@@ -180,7 +181,7 @@ def _result(door: Door, descents: list[Descent]) -> Result:
         labels=labels,
         objective=data.objective,
         n_iter=data.n_iter,
-        status=last if ended_early else data.status,
+        status=ended or data.status,
         exact_fixed_point=descent.exact,
         sizes=state.counts,
         cluster_objectives=descent.cluster_objectives,
@@ -188,7 +189,7 @@ def _result(door: Door, descents: list[Descent]) -> Result:
         dropped=np.setdiff1d(np.arange(door.problem.k), books.kept),
         not_nearest=not_nearest,
         trace=data.trace,
-        runs=tuple(d.data for d in descents),
-        best=best,
+        runs=runs,
+        best=next(i for i, run in enumerate(runs) if run is data),
         objective_name=books.objective.name,
     )

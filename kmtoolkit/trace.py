@@ -6,9 +6,11 @@ from typing import Any
 import numpy as np
 
 from kmtoolkit.errors import DescentError
-from kmtoolkit.objectives import NOISE, Step
+from kmtoolkit.objectives import Step
 
 __all__ = ["Recorder", "Trace"]
+
+DRIFTED = 1e-6
 
 COLUMNS = {
     "iteration": np.int64,
@@ -121,11 +123,18 @@ class Recorder:
     def __init__(self, certified: bool) -> None:
         self.certified = certified
         self.live = 0.0  # F as the drops have it; provisional until rebuilt
+        self.anchor = 0.0  # F when it was last measured
+        self.terms = 0.0  # magnitude of all terms that drops were added up from
         self.columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         self.start = time.perf_counter()
 
-    def add(self, iteration: int, phase: str, who: str, step: Step, empty: int, max_shift: float) -> None:
-        """Record a half-step by strategy ``who``; raises DescentError if F rose by more than rounding."""
+    def add(
+        self, iteration: int, phase: str, who: str, step: Step, empty: int, max_shift: float, value: float | None = None
+    ) -> None:
+        """Record a half-step by strategy ``who``; raises DescentError if F rose by more than rounding.
+
+        ``value`` is F afterwards, if it was measured.
+        """
         drop = step.drop
         if phase == "init":
             self.live, drop = -drop, 0.0
@@ -136,24 +145,33 @@ class Recorder:
                     f"explains at most {step.noise:.3g}. Correct it, or register it with monotone=False"
                 )
             drop = max(drop, 0.0)
-        self.live -= drop
+        self.live = self.live - drop if value is None else value
+        self.anchor = self.live if phase == "init" else self.anchor
+        self.terms += step.terms
         values = (iteration, phase, self.live, drop, step.noise, time.perf_counter() - self.start,
                   step.moved, step.refused, empty, max_shift, step.distances)  # fmt: skip
-        for column, value in zip(self.columns.values(), values, strict=True):
-            column.append(value)
+        for column, entry in zip(self.columns.values(), values, strict=True):
+            column.append(entry)
+
+    @property
+    def drifted(self) -> bool:
+        """Whether F has fallen so far since it was measured that rounding of the drops may show in its live value."""
+        return self.live < DRIFTED * self.anchor
+
+    def measure(self, value: float) -> None:
+        """Go on from a measured F."""
+        self.live = self.anchor = value
 
     def rebuilt(self, final: float) -> Trace:
-        """The finished trace, with its objectives summed up backwards from the exact final one."""
+        """The finished trace, with its objectives summed up backwards from the exact final one.
+
+        Without a certificate each objective was measured, and stays as it is.
+        """
         first = self.columns["objective"][0]
         objective = [final]
         for drop in reversed(self.columns["drop"][1:]):
             objective.append(objective[-1] + drop)
-        self.columns["objective"] = objective[::-1]
-        terms = first + sum(self.columns["noise"]) / NOISE  # all that was added up, signs apart
-        error = abs(objective[-1] - first) / terms if terms > 0 else 0.0
-        return Trace(self.columns, self.certified, error)
-
-    @property
-    def seconds(self) -> float:
-        """Seconds since the start of the restart."""
-        return time.perf_counter() - self.start
+        if self.certified:
+            self.columns["objective"] = objective[::-1]
+        terms = first + self.terms
+        return Trace(self.columns, self.certified, abs(objective[-1] - first) / terms if terms > 0 else 0.0)

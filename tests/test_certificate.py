@@ -198,8 +198,8 @@ def test_verify_compares_the_books_with_the_objective(monkeypatch):
 
     right = SquaredEuclidean.updated
 
-    def wrong(self, state, before):
-        step = right(self, state, before)
+    def wrong(self, *arguments):
+        step = right(self, *arguments)
         return step._replace(drop=step.drop * 1.01)
 
     monkeypatch.setattr(SquaredEuclidean, "updated", wrong)

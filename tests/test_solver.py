@@ -112,10 +112,10 @@ class TestStopping:
 
     def test_fixed_point_by_rounding(self):
         """Labels that go round because the means of equal rows are rounded: the fit ends, and says so."""
-        near, far = [99.98878251748951, 100.00989378699823], [705718.0307984322, 1764138.8090029967]
-        rows, weights = np.array([near] * 3 + [far] * 3), [1e-8, 1e-6, 1e-10, 1e-3, 1e11, 1e10]
+        near, far = 0.11520992135269914, 6.114614052466498
+        rows, weights = np.array([near] * 3 + [far] * 3)[:, None], [1e-11, 1e-14, 0.01, 1e-07, 10.0, 0.001]
         result = km.Solver(tol=0, empty="keep", verify=True).fit(
-            rows, 4, sample_weight=weights, init_centers=[far, near, near, near]
+            rows, 4, sample_weight=weights, init_centers=[[far], [near], [far], [far]]
         )
         assert result.status is km.Status.FIXED_POINT
         assert not result.exact_fixed_point

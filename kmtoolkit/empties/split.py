@@ -13,5 +13,6 @@ from kmtoolkit.registry import ANY, empty_handler
 def split(problem: Problem, state: State, d: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> int:
     """Take the row with the largest w · d from the cluster that costs most."""
     cost = np.where(free, problem.sample_weight * d, 0.0)
-    worst = np.bincount(state.labels, cost, problem.k).argmax()
-    return int(np.where(free & (state.labels == worst), cost, -1.0).argmax())
+    total = np.bincount(state.labels, cost, problem.k)
+    total[np.bincount(state.labels, free, problem.k) == 0] = -1.0
+    return int(np.where(free & (state.labels == total.argmax()), cost, -1.0).argmax())

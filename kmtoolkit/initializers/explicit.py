@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kmtoolkit.problem import Problem
+from kmtoolkit.problem import Problem, as_numbers
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +21,7 @@ class Explicit:
     centers: Any
 
     def __post_init__(self) -> None:
-        array = np.array(self.centers)
+        array = np.array(as_numbers(self.centers, "init"))
         array.flags.writeable = False
         object.__setattr__(self, "centers", array)
 
@@ -29,7 +29,10 @@ class Explicit:
         return isinstance(other, Explicit) and np.array_equal(self.centers, other.centers)
 
     def __hash__(self) -> int:
-        return hash(self.centers.tobytes())
+        return hash(self.centers.shape)
+
+    def __reduce__(self) -> tuple[type["Explicit"], tuple[np.ndarray]]:
+        return Explicit, (self.centers,)  # a copy made by pickling is read-only again
 
     def __call__(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
         return self.centers

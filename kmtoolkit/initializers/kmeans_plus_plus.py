@@ -28,7 +28,9 @@ class KMeansPlusPlus:
     trials: int | None = None
 
     def __post_init__(self) -> None:
-        if self.trials is not None and (isinstance(self.trials, bool) or not isinstance(self.trials, int)):
+        if self.trials is not None and (
+            isinstance(self.trials, bool) or not isinstance(self.trials, (int, np.integer))
+        ):
             raise TypeError(
                 f"trials is {self.trials!r} of type {type(self.trials).__name__}; it must be an int or None"
             )

@@ -16,7 +16,9 @@ def random_partition(problem: Problem, rng: np.random.Generator) -> np.ndarray:
     X, weights, k = problem
     labels = rng.integers(k, size=len(X))
     labels[rng.permutation(len(X))[:k]] = np.arange(k)
-    weights = weights / weights.max()
+    heaviest = np.zeros(k)
+    np.maximum.at(heaviest, labels, weights)
+    weights = weights / heaviest[labels]  # however light a part is beside another
     first = X[0].astype(np.float64)  # sums about a row: no cancellation when the data are far from 0
     mass = np.bincount(labels, weights, k)
     sums = [np.bincount(labels, weights * (X[:, f] - first[f]), k) for f in range(X.shape[1])]

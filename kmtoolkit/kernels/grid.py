@@ -8,9 +8,10 @@ import numpy as np
 
 from kmtoolkit.kernels.jit import jit
 
-__all__ = ["add_exact", "cut", "merge_pairs", "two_sum"]
+__all__ = ["add_exact", "cut", "merge_pairs", "two_product", "two_sum"]
 
 MAX_CHUNKS = 64
+SPLITTER = 134217729.0  # 2**27 + 1 halves a float64
 OPERATIONS_PER_CHUNK = 1 << 15  # below this, starting a chunk costs more than it saves
 
 
@@ -26,6 +27,22 @@ def two_sum(a, b):
     total = a + b
     part = total - a
     return total, (a - (total - part)) + (b - part)
+
+
+@jit
+def two_product(a, b):
+    """The rounded product of two floats and its rounding error (Dekker, Numerische Mathematik 18, 1971)."""
+    product = a * b
+    if a == 1.0:
+        return product, 0.0
+    high = a * SPLITTER
+    a_high = high - (high - a)
+    a_low = a - a_high
+    high = b * SPLITTER
+    b_high = high - (high - b)
+    b_low = b - b_high
+    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
+    return product, error if error - error == 0.0 else 0.0  # a factor too large to be split
 
 
 @jit

@@ -1,17 +1,17 @@
 """Sums over rows that do not depend on a divergence: column moments, cluster totals, moves between clusters.
 
-Sums are kept as pairs (total, error) of twice float64's precision, so a row that leaves a cluster takes away
-exactly what it brought: no drift, however many rows have come and gone, and no matter how far out they were.
+Sums are kept as pairs (total, error) of about twice float64's precision, and products enter them exactly, so a row
+that leaves a cluster takes away what it brought.
 """
 
 from typing import NamedTuple
 
 import numpy as np
 
-from kmtoolkit.kernels.grid import add_exact, cut, merge_pairs, two_sum
+from kmtoolkit.kernels.grid import add_exact, cut, merge_pairs, two_product, two_sum
 from kmtoolkit.kernels.jit import jit, parallel_jit, prange
 
-__all__ = ["Moves", "absorb", "cluster_totals", "column_moment", "move_row", "new_moves"]
+__all__ = ["Moves", "absorb", "cluster_means", "cluster_totals", "column_moment", "move_row", "new_moves"]
 
 
 class Moves(NamedTuple):
@@ -61,10 +61,12 @@ def move_row(X, i, weight, origin, old, new, moves, t):
     """Record in chunk t that row i of X moves from cluster old (-1: from nowhere) to cluster new."""
     d = X.shape[1]
     for f in range(d):
-        value = weight * (np.float64(X[i, f]) - origin[f])
+        value, rounding = two_product(weight, np.float64(X[i, f]) - origin[f])
         add_exact(moves.sums[t], moves.sums_error[t], new * d + f, value)
+        moves.sums_error[t, new * d + f] += rounding
         if old >= 0:
             add_exact(moves.sums[t], moves.sums_error[t], old * d + f, -value)
+            moves.sums_error[t, old * d + f] -= rounding
     add_exact(moves.mass[t], moves.mass_error[t], new, weight)
     moves.counts[t, new] += 1
     moves.hash[t] += mix(i, new)
@@ -99,6 +101,19 @@ def absorb(moves, sums, sums_error, mass, mass_error, counts):
             sums[j] = 0.0
             sums_error[j] = 0.0
     return moves.drop[0, 0] + moves.drop_error[0, 0], moves.tally[:, 0].sum(), moves.tally[:, 1].sum()
+
+
+@jit
+def cluster_means(sums, sums_error, mass, mass_error, counts, mean, rounding):
+    """Write mean (k, d) and what rounding lost of it (k, d): sums / mass in twice the precision; empty clusters are left."""
+    for j in range(len(counts)):
+        if counts[j] > 0:
+            for f in range(sums.shape[1]):
+                quotient = sums[j, f] / mass[j]
+                product, lost = two_product(quotient, mass[j])
+                rest = ((sums[j, f] - product) - lost) + (sums_error[j, f] - quotient * mass_error[j])
+                mean[j, f] = quotient
+                rounding[j, f] = rest / mass[j]
 
 
 @jit

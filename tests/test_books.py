@@ -1,0 +1,143 @@
+"""The books: statistics that follow the moved rows, and stay exact."""
+
+import math
+from fractions import Fraction
+
+import numpy as np
+import pytest
+import reference
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import kmtoolkit as km
+from kmtoolkit.books import Books
+from kmtoolkit.objectives import NOISE, OBJECTIVES
+
+
+def open_books(X, weights, centers):
+    problem = km.Problem(np.asarray(X, float), np.asarray(weights, float), len(centers))
+    return Books(problem, np.array(centers, float), OBJECTIVES["squared-euclidean"])
+
+
+def propose(books, labels, *, force=False):
+    books.state.labels[:] = labels
+    return books.settle(force=force)
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1))
+def test_statistics_follow_the_moves_without_drift(seed):
+    """After many moves they are what a sum from scratch gives, far rows and heavy rows included."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(40, 2)) * 10.0 ** rng.integers(-6, 7, (40, 1))
+    weights = 10.0 ** rng.integers(-8, 9, 40)
+    books = open_books(X, weights, rng.normal(size=(4, 2)))
+    for _ in range(30):
+        propose(books, rng.integers(4, size=40), force=True)
+    state = books.state
+    assert (state.counts == np.bincount(state.labels, minlength=4)).all()
+    for j in range(4):
+        mine = state.labels == j
+        assert state.mass[j] == pytest.approx(math.fsum(weights[mine]), rel=1e-15)
+        for f in range(2):
+            terms = (
+                Fraction(w) * (Fraction(x) - Fraction(state.origin[f]))
+                for w, x in zip(weights[mine], X[mine, f], strict=True)
+            )
+            rounding = 1e-30 * float((weights * np.abs(X[:, f])).max())
+            assert state.sums[j, f] == pytest.approx(float(sum(terms, Fraction(0))), rel=1e-15, abs=rounding)
+
+
+def test_an_empty_cluster_has_no_mass_and_no_sums_at_all():
+    """Whatever rounding has left of weights that differ by more than two floats can hold."""
+    books = open_books([[1.0], [2.0], [4.0]], [1e40, 1e10, 1e-20], [[0.0], [9.0]])
+    propose(books, 0)
+    for row in (1, 0, 2):
+        labels = books.state.labels.copy()
+        labels[row] = 1
+        propose(books, labels, force=True)
+    assert books.state.counts.tolist() == [0, 3]
+    assert books.state.mass[0] == 0
+    assert books.state.sums[0] == 0
+    books.state.labels[:] = [0, 1, 1]
+    books.settle(force=True)
+    assert books.state.mass[0] == 1e40
+
+
+def test_a_tie_moves_to_the_lower_index_only():
+    books = open_books([[1.0], [1.0]], [1.0, 1.0], [[0.0], [2.0]])
+    propose(books, [0, 1])
+    step = propose(books, [1, 0])
+    assert books.state.labels.tolist() == [0, 0]
+    assert (step.moved, step.refused, step.drop) == (1, 1, 0)
+
+
+def test_the_hash_tells_labels_apart_and_comes_back():
+    books = open_books(np.arange(6.0)[:, None], np.ones(6), np.arange(3.0)[:, None])
+    seen = {}
+    for labels in reference.partitions(6, 3):
+        propose(books, labels, force=True)
+        seen.setdefault(books.hash, []).append(tuple(labels))
+    assert len(seen) == 90
+    assert all(len(group) == 1 for group in seen.values())
+    for labels in list(reference.partitions(6, 3))[::7]:
+        propose(books, labels, force=True)
+        assert seen[books.hash] == [tuple(labels)]
+
+
+@settings(max_examples=100)
+@given(st.integers(0, 2**32 - 1), st.sampled_from([0.0, 1e3, 1e6]))
+def test_the_drop_of_an_update_is_right_for_any_centers(seed, offset):
+    """Pythagoras in the books against the objective from scratch, and its noise covers the difference."""
+    rng = np.random.default_rng(seed)
+    X, weights = rng.normal(size=(30, 3)) + offset, rng.random(30)
+    books = open_books(X, weights, X[:4])
+    propose(books, rng.integers(4, size=30), force=True)
+    before = books.state.centers.copy()
+    books.state.centers[:] = rng.normal(size=(4, 3)) + offset
+    value = reference.objective(X, weights, before, books.state.labels)
+    step = books.updated(before, value)
+    labels = books.state.labels
+    change = math.fsum(
+        w * (reference.distance(x, before[j]) - reference.distance(x, books.state.centers[j]))
+        for x, w, j in zip(X, weights, labels, strict=True)
+    )
+    assert abs(step.drop - change) <= NOISE * step.terms + 1e-13 * (value + abs(change))
+    assert step.noise <= 1e-12 * (value + abs(change))
+
+
+def test_the_noise_of_a_means_update_is_of_the_order_of_rounding():
+    """Not a bound so wide that a faulty updater hides in it."""
+    result = km.Solver("random", rng=0, tol=0).fit(km.datasets.iris().X, 3)
+    update = result.trace.phase == "update"
+    assert (result.trace.noise[update] <= 1e-13 * result.trace.objective[0]).all()
+    assert (result.trace.noise[~update] == 0).all()
+
+
+@pytest.mark.parametrize(("rows", "operations"), [(1, 1), (100, 10), (10_000, 100), (1_000_003, 3), (5, 10**9)])
+def test_the_grid_covers_every_row_once(rows, operations):
+    from kmtoolkit.kernels.grid import MAX_CHUNKS, cut
+
+    bounds = cut(rows, operations)
+    assert (bounds[0], bounds[-1]) == (0, rows)
+    assert (np.diff(bounds) > 0).all()
+    assert len(bounds) - 1 <= MAX_CHUNKS
+    assert len(cut(rows, operations, most=1)) == 2
+
+
+def test_differences_from_the_origin_are_exact():
+    """0, or a value of the column's own where all values lie within a factor of two."""
+    rng = np.random.default_rng(0)
+    columns = [
+        rng.normal(size=50),
+        rng.normal(size=50) + 1e6,
+        np.full(50, 0.1),
+        -7 - rng.random(50),
+        rng.random(50) + 0.5,
+    ]
+    problem = km.Problem(np.column_stack(columns), np.ones(50), 1)
+    origin = OBJECTIVES["squared-euclidean"].origin(problem)
+    assert (origin != 0).tolist() == [False, True, True, True, columns[4].max() <= 2 * columns[4].min()]
+    assert origin[2] == 0.1
+    for f, column in enumerate(columns):
+        assert all(Fraction(x) - Fraction(origin[f]) == Fraction(x - origin[f]) for x in column)

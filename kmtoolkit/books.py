@@ -120,8 +120,7 @@ class Books:
         state = self.state
         mean, rounding = np.zeros_like(state.sums), np.zeros_like(state.sums)
         cluster_means(state.sums, self.sums_error, state.mass, self.mass_error, state.counts, mean, rounding)
-        precision = float(np.finfo(self.problem.X.dtype).eps)
-        return self.objective.updated(state, before, mean, rounding, precision, value)
+        return self.objective.updated(state, before, mean, rounding, value)
 
     def compress(self) -> bool:
         """Drop the empty clusters and renumber the others in order; F and the partition stay as they are."""

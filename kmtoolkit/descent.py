@@ -57,9 +57,16 @@ class Descent:
         self.recorder = Recorder(self.certified)
         self.n_iter = 0
         self.measured = 0.0  # F from scratch after the latest half-step, where it is asked for
+        self.memory: tuple[Any, ...] = ()  # what the assigner keeps, if it does
+        self.plan: list[tuple[int, int]] = []  # repairs due
+        self.repaired = False  # whether this iteration began with a repair
+        self.moved = 0  # rows that the latest assignment moved
+        self.updated = Step(0.0)  # what the latest update did
         self.seen: set[int] = set()  # hashes of the labels that iterations started from
         self.repairs: Counter[int] = Counter()  # how often labels of that hash were repaired
+        self.refreshed: set[int] = set()  # those whose rows were summed afresh
         self.start = self.initial_centers() if start is None else start
+        self.at_assign = self.start  # the centers of the latest assignment
         self.books = Books(door.problem, self.start.copy(), objective)
 
     def run(self) -> Run:
@@ -69,7 +76,6 @@ class Descent:
         self.assign("init")
         while True:
             if empty.row.drops and books.compress():
-                self.seen.clear()
                 self.open_assigner()
             self.plan = books.plan(self.ask_handler, empty.row.repairs)
             if status := self.stop():
@@ -92,7 +98,7 @@ class Descent:
         if limit in (Status.CALLBACK, Status.INTERRUPTED):
             return limit
         if self.n_iter:
-            if self.at_fixed_point() and not books.refresh():
+            if self.at_fixed_point() and self.sums_are_fresh():
                 return Status.FIXED_POINT
             if tol and not self.plan and np.square(books.state.shift).sum() <= tol * books.variance:
                 return Status.TOLERANCE
@@ -112,6 +118,13 @@ class Descent:
         if self.plan or self.repaired:
             return bool(self.plan) and self.repairs[self.books.hash] >= REPAIR_TRIES
         return self.parts.update.row.exact or self.updated.drop <= NOISE * self.updated.terms
+
+    def sums_are_fresh(self) -> bool:
+        """Whether summing the rows afresh changes nothing; it is done once for the same labels."""
+        if self.books.hash in self.refreshed:
+            return True
+        self.refreshed.add(self.books.hash)
+        return not self.books.refresh()
 
     def initial_centers(self) -> np.ndarray:
         """The initializer's centers, checked."""
@@ -138,7 +151,7 @@ class Descent:
     def open_assigner(self) -> None:
         """Let an assigner that remembers start anew."""
         part = self.parts.assign
-        self.memory: tuple[Any, ...] = ()
+        self.memory = ()
         remember = getattr(part.run, "init", None)
         if callable(remember):
             with self.naming(part):
@@ -154,7 +167,9 @@ class Descent:
         low, high, k = books.state.labels.min(), books.state.labels.max(), books.problem.k
         if low < 0 or high >= k:
             raise self.broken(part, f"wrote label {low if low < 0 else high}; labels must be 0 to {k - 1}")
-        step = books.settle(force=not part.row.monotone, distances=len(books.accepted) * k)
+        counted = getattr(part.run, "distances", None)
+        evaluated = counted(books.problem, *self.memory) if callable(counted) else -1
+        step = books.settle(force=not part.row.monotone, distances=evaluated)
         if step.refused and part.row.exact:
             raise self.broken(part, f"is declared exact, but proposed {step.refused} labels that are not nearer")
         self.moved = step.moved
@@ -179,7 +194,7 @@ class Descent:
             value = books.value()
             step = step._replace(drop=self.measured - value, noise=0.0)
             self.measured = value
-        way = 0.0 if phase == "init" else np.linalg.norm(books.state.centers - self.at_assign, axis=1).max()
+        way = np.linalg.norm(books.state.centers - self.at_assign, axis=1).max()
         self.recorder.add(self.n_iter, phase, str(part), step, books.empty, float(way), value)
         if self.certified and self.verify:
             self.measured = books.check(step, self.measured, f"{part} in iteration {self.n_iter} ({phase})")

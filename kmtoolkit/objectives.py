@@ -76,16 +76,14 @@ class SquaredEuclidean:
         with np.errstate(over="ignore"):  # the hash wraps around by design
             squared.settle(bounds, rows, problem, state, accepted, force, moves)
 
-    def updated(
-        self, state: State, before: np.ndarray, mean: np.ndarray, rounding: np.ndarray, precision: float, value: float
-    ) -> Step:
+    def updated(self, state: State, before: np.ndarray, mean: np.ndarray, rounding: np.ndarray, value: float) -> Step:
         """How far F fell when the centers moved from ``before`` (k, d) to state.centers, for any centers.
 
         With m the mean of a cluster and N its mass, F changes by N(‖new - m‖² - ‖old - m‖²) (Pythagoras), spelt
         as a product so that nothing large cancels. ``mean + rounding`` (k, d) is m - origin.
 
-        A right updater may sum the rows in any order, in the ``precision`` of the caller's rows at worst. So its
-        centers may be off by that times the size of the rows, which lie about sqrt(value / N) from the old center.
+        A right updater may sum the rows of a cluster in any order, in float64. So its centers may be off by their
+        number of roundings times their size; they lie within about sqrt(value / N) of the old center.
         """
         live = state.counts > 0
         N, old, new = state.mass[live], before[live], state.centers[live]
@@ -93,7 +91,7 @@ class SquaredEuclidean:
         drop = math.fsum(N * np.einsum("jf,jf->j", old - new, a + b))
         size = _norms(old) + _norms(new)
         terms = float(N @ (np.einsum("jf,jf->j", a, a) + np.einsum("jf,jf->j", b, b) + NOISE * size**2))
-        errors = 16 * precision + state.counts[live] * EPS
+        errors = NOISE + state.counts[live] * EPS
         return Step(drop, NOISE * terms + float(N @ (errors * (size + np.sqrt(value / N))) ** 2), terms)
 
 

@@ -56,14 +56,13 @@ class Limits:
 
     def __init__(
         self,
-        n_init: int,
         max_iter: int,
         max_seconds: float | None,
         callback: Callable[[Snapshot], Any] | None,
         progress: bool,
     ) -> None:
         self.max_iter, self.max_seconds, self.callback = max_iter, max_seconds, callback
-        self.display = Progress(progress, n_init)
+        self.display = Progress(progress)
         self.start, self.restart, self.interrupted = time.perf_counter(), 0, False
         self.ended: Status | None = None  # why the fit ends, restarts and all
 
@@ -90,9 +89,14 @@ class Limits:
         """Whether max_seconds are over."""
         return self.max_seconds is not None and time.perf_counter() - self.start >= self.max_seconds
 
-    def close(self) -> None:
-        """Take the progress line away."""
-        self.display.close()
+    @contextlib.contextmanager
+    def showing(self, restarts: int) -> Iterator[None]:
+        """Show the progress through so many restarts, and take the line away at the end."""
+        self.display.restarts = restarts
+        try:
+            yield
+        finally:
+            self.display.close()
 
 
 @contextlib.contextmanager
@@ -188,6 +192,9 @@ def same(a: Any, b: Any) -> bool:
     """Whether two options are equal; SeedSequences by their contents."""
     if isinstance(a, np.random.SeedSequence) and isinstance(b, np.random.SeedSequence):
         return spell(a) == spell(b)
+    numbers = (int, float, np.integer, np.floating)
+    if isinstance(a, numbers) and isinstance(b, numbers) and isinstance(a, bool) == isinstance(b, bool):
+        return bool(a == b)
     try:
         return a is b or (type(a) is type(b) and bool(a == b))
     except ValueError:  # a strategy that compares its arrays entry by entry

@@ -13,8 +13,8 @@ REFRESH_SECONDS = 0.2
 class Progress:
     """Shows restart, iteration and objective on standard error while a fit lasts."""
 
-    def __init__(self, enabled: bool, n_init: int) -> None:
-        self.enabled, self.n_init = enabled, n_init
+    def __init__(self, enabled: bool) -> None:
+        self.enabled, self.restarts = enabled, 1
         self.shown_at = time.perf_counter() + SILENT_SECONDS - REFRESH_SECONDS
         self.display: Any = None
 
@@ -27,7 +27,7 @@ class Progress:
         if self.display is None:
             self.display = _rich_status() or _PlainLine()
             self.display.start()
-        self.display.update(f"restart {restart + 1} of {self.n_init}, iteration {n_iter}, objective {objective:.6g}")
+        self.display.update(f"restart {restart + 1} of {self.restarts}, iteration {n_iter}, objective {objective:.6g}")
 
     def close(self) -> None:
         """Take the line away."""

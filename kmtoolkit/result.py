@@ -75,7 +75,7 @@ class Result:
         Why the fit ended.
     exact_fixed_point : bool
         True if the fit ended because the last assignment moved no row and nothing could be repaired; False after any
-        other exit, or if earlier labels recurred by rounding.
+        other exit, or if earlier labels recurred otherwise, by rounding.
     sizes : ndarray of shape (k,), int64
         Rows of positive weight in each cluster.
     cluster_objectives : ndarray of shape (k,), float64
@@ -160,6 +160,8 @@ class Result:
             reason += " (exact)" if self.exact_fixed_point else " (by rounding)"
         verdict = "never rose" if trace.is_monotone else "ROSE"
         proof = "each drop judged" if trace.certified else "recorded, not certified"
+        if trace.largest_rise > 0:
+            proof += f"; {'rounding' if trace.certified else 'rises'} up to {trace.largest_rise:.1e}"
         lines = [
             f"{len(self.centers)} clusters of {len(self.labels)} rows x {self.centers.shape[1]} columns",
             f"objective   {self.objective:.12g}  ({self.objective_name})",

@@ -1,6 +1,5 @@
 """The Solver: strategies and options put together, and the best of its restarts."""
 
-import contextlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -129,18 +128,19 @@ class Solver:
         EmptyClusterError
             If a cluster is empty and ``empty="error"``.
         """
-        limits = Limits(self.n_init, self.max_iter, self.max_seconds, self.callback, self.progress)
+        limits = Limits(self.max_iter, self.max_seconds, self.callback, self.progress)
         door = admit(X, k, sample_weight)
         given = self.init.centers if isinstance(self.init, Explicit) else None
         if init_centers is not None:
             given = init_centers.centers if isinstance(init_centers, Result) else init_centers
         if given is not None:
             given = as_centers(given, door.problem.k, door.problem.X.shape[1], door.largest)
+        restarts = self.n_init if given is None else 1
         root = self.rng if isinstance(self.rng, np.random.SeedSequence) else np.random.SeedSequence(self.rng)
         best: Descent | None = None
         runs: list[Run] = []
-        with thread_limit(self.threads), interrupts(self.on_interrupt, limits), contextlib.closing(limits):
-            for restart in range(self.n_init if given is None else 1):
+        with thread_limit(self.threads), interrupts(self.on_interrupt, limits), limits.showing(restarts):
+            for restart in range(restarts):
                 if runs and limits.over():
                     break
                 limits.restart = restart
@@ -182,7 +182,7 @@ def _result(door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status |
         objective=data.objective,
         n_iter=data.n_iter,
         status=ended or data.status,
-        exact_fixed_point=descent.exact,
+        exact_fixed_point=descent.exact and ended is None,
         sizes=state.counts,
         cluster_objectives=descent.cluster_objectives,
         empty=np.flatnonzero(state.counts == 0),

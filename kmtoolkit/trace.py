@@ -42,19 +42,23 @@ class Trace:
     drop : ndarray of float64
         How far F fell in this half-step; 0 for ``init``.
     noise : ndarray of float64
-        How much of the drop may be rounding.
+        How far F may have risen because a right strategy rounds: what the drop was judged against.
     seconds : ndarray of float64
         Time since the start of the restart.
     moved, refused : ndarray of int64
         Rows that changed cluster; rows whose proposed cluster was not nearer and that stayed.
     empty : ndarray of int64
-        Empty clusters after the half-step.
+        Empty clusters after the half-step; the ``drop`` handler removes them thereafter.
     max_shift : ndarray of float64
         The largest move of a center in this iteration so far, in the units of X.
     distances : ndarray of int64
-        Distances evaluated in the half-step.
+        Distances that the assigner evaluated, or that finding rows for empty clusters took; -1 if the assigner does
+        not tell.
     certified : bool
         True if every strategy promises descent, so that each drop was judged; False if F was only recorded.
+    largest_rise : float
+        The largest rise that was taken for rounding, and recorded as a drop of 0; for a fit that is not certified,
+        the largest rise.
     rebuild_error : float
         The difference between the first objective as measured at the start and as rebuilt from the end, relative
         to the sum of the magnitudes of all terms that went into it: how exact the books were.
@@ -72,12 +76,15 @@ class Trace:
     max_shift: np.ndarray
     distances: np.ndarray
 
-    def __init__(self, columns: dict[str, list[Any]], certified: bool, rebuild_error: float) -> None:
+    def __init__(
+        self, columns: dict[str, list[Any]], certified: bool, largest_rise: float, rebuild_error: float
+    ) -> None:
         for name, dtype in COLUMNS.items():
             values: np.ndarray = np.array(columns[name], dtype=dtype)
             values.flags.writeable = False
             setattr(self, name, values)
         self.certified = certified
+        self.largest_rise = largest_rise
         self.rebuild_error = rebuild_error
 
     @property
@@ -124,6 +131,7 @@ class Recorder:
         self.certified = certified
         self.live = 0.0  # F as the drops have it; provisional until rebuilt
         self.anchor = 0.0  # F when it was last measured
+        self.largest_rise = 0.0
         self.terms = 0.0  # magnitude of all terms that drops were added up from
         self.columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         self.start = time.perf_counter()
@@ -136,14 +144,15 @@ class Recorder:
         ``value`` is F afterwards, if it was measured.
         """
         drop = step.drop
+        if self.certified and phase != "init" and not drop >= -step.noise:  # also catches NaN
+            raise DescentError(
+                f"{who} raised the objective by {-drop:.6g} in iteration {iteration} ({phase}); rounding in float64 "
+                f"explains at most {step.noise:.3g}. Correct it, or register it with monotone=False"
+            )
         if phase == "init":
             self.live, drop = -drop, 0.0
-        elif self.certified:
-            if not drop >= -step.noise:  # also catches NaN
-                raise DescentError(
-                    f"{who} raised the objective by {-drop:.6g} in iteration {iteration} ({phase}); rounding "
-                    f"explains at most {step.noise:.3g}. Correct it, or register it with monotone=False"
-                )
+        self.largest_rise = max(self.largest_rise, -drop)
+        if self.certified:
             drop = max(drop, 0.0)
         self.live = self.live - drop if value is None else value
         self.anchor = self.live if phase == "init" else self.anchor
@@ -174,4 +183,5 @@ class Recorder:
         if self.certified:
             self.columns["objective"] = objective[::-1]
         terms = first + self.terms
-        return Trace(self.columns, self.certified, abs(objective[-1] - first) / terms if terms > 0 else 0.0)
+        error = abs(objective[-1] - first) / terms if terms > 0 else 0.0
+        return Trace(self.columns, self.certified, self.largest_rise, error)

@@ -1,5 +1,6 @@
 """Settings of the test session, and the tally that CI prints."""
 
+import math
 import os
 from dataclasses import dataclass, field
 
@@ -47,7 +48,8 @@ def tally(request):
 
 def pytest_terminal_summary(terminalreporter, config):
     tally = config.stash[TALLY]
+    total = math.prod(len(names) for names in registry.available().values())
     if tally.combinations:
         terminalreporter.write_line(
-            f"properties: {len(tally.combinations)} combinations of strategies, {tally.examples} examples"
+            f"properties: {len(tally.combinations)} of {total} combinations of strategies, {tally.examples} examples"
         )

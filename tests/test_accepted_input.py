@@ -60,6 +60,7 @@ CARRIERS = {
     "unaligned": unaligned, "list": lambda X: X.tolist(), "tuple of tuples": lambda X: tuple(map(tuple, X)),
     "list of arrays": list, "array module": lambda X: [array.array("d", row) for row in X],
     "DataFrame": pd.DataFrame, "nullable DataFrame": lambda X: pd.DataFrame(X).astype("Float64").astype(float),
+    "mixed DataFrame": lambda X: pd.DataFrame(X).astype({0: "Int64", 1: "Float64", 2: "int8"}),
     "unmasked array": np.ma.MaskedArray, "__array__": Wrapped,
     "subclass": lambda X: X.view(type("Sub", (np.ndarray,), {})),
 }  # fmt: skip
@@ -115,6 +116,11 @@ def test_initial_centers(carrier):
     assert (result.centers == km.Solver(tol=0, init=start).fit(GRID, 4).centers).all()
     assert np.array_equal(np.array(carried), before)
     assert (result.runs[0].start == start).all()
+
+
+def test_a_frame_may_have_a_column_named_centers():
+    start = pd.DataFrame(GRID[:4], columns=["a", "b", "centers"])
+    assert (km.Solver(tol=0).fit(GRID, 4, init_centers=start).runs[0].start == GRID[:4]).all()
 
 
 def test_float32_rows_are_decided_in_float64():

@@ -77,6 +77,67 @@ def test_correct_updaters_are_never_accused(problem, seed, noise):
     assert result.trace.is_monotone
 
 
+def numpy_average(problem, state):
+    for j in np.flatnonzero(state.counts):
+        mine = state.labels == j
+        state.centers[j] = np.average(problem.X[mine], axis=0, weights=problem.sample_weight[mine])
+
+
+def bincount(problem, state):
+    for f in range(problem.X.shape[1]):
+        state.centers[:, f] = np.bincount(state.labels, problem.X[:, f]) / np.bincount(state.labels)
+
+
+def single_precision(problem, state):
+    for j in np.flatnonzero(state.counts):
+        state.centers[j] = problem.X[state.labels == j].mean(axis=0)
+
+
+@pytest.mark.parametrize("update", [numpy_average, bincount])
+def test_sums_in_any_order_are_not_accused(update):
+    """Means near 0, where rounding is that of the rows, and clusters of many rows, from where they rest."""
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        X = rng.normal(size=(50, 2))
+        km.kmeans((X - X.mean(0)) / X.std(0), 1, init_centers=[[0.0, 0.0]], update=update)
+    for X in (rng.normal(size=(50_000, 1)) + 6 * rng.integers(2, size=(50_000, 1)), np.full((100_000, 1), 0.1)):
+        rest = km.kmeans(X, 1 + (X.std() > 1), rng=0, tol=0)
+        again = km.kmeans(X, len(rest.centers), init_centers=rest, update=update, tol=0)
+        assert again.objective == pytest.approx(rest.objective, rel=1e-12, abs=1e-12)
+
+
+@pytest.mark.parametrize("offset", [0.0, 1e6])
+def test_means_in_single_precision_are_told_to_use_float64(offset):
+    """They do raise the objective, far from 0 by more than its value."""
+    X = (IRIS + offset).astype(np.float32)
+    rest = km.kmeans(X, 3, rng=0, tol=0)
+    with pytest.raises(km.DescentError, match="'single_precision' raised .* rounding in float64 explains at most"):
+        km.kmeans(X, 3, init_centers=rest, update=single_precision, tol=0)
+
+
+@pytest.mark.parametrize("factor", [0.1, 0.9, 1.1, 10.0])
+@pytest.mark.parametrize("offset", [0.0, 1e3])
+def test_what_rounding_may_raise_is_told_from_what_it_may_not(factor, offset):
+    """From the means, a step that raises F by a multiple of the noise: below 1 it passes, above 1 it is caught."""
+    X = IRIS + offset
+    rest = km.Solver(tol=0).fit(X, 3, init_centers=X[[0, 60, 120]])
+    noise = km.Solver(tol=0).fit(X, 3, init_centers=rest).trace.noise[1]
+    step = np.sqrt(factor * noise / 150 / 4)
+
+    def astray(problem, state):
+        mean(problem, state)
+        state.centers[:] += step
+
+    solver = km.Solver(update=astray, tol=0, max_iter=1)
+    if factor > 1:
+        with pytest.raises(km.DescentError, match="'astray' raised the objective by"):
+            solver.fit(X, 3, init_centers=rest)
+    else:
+        trace = solver.fit(X, 3, init_centers=rest).trace
+        assert trace.is_monotone
+        assert 0 < trace.largest_rise <= trace.noise[1]
+
+
 @settings(max_examples=200)
 @given(problem=problems.problems(), seed=st.integers(0, 2**16), factor=st.sampled_from([0.5, 1.5, 1.99]))
 def test_relaxed_updaters_descend_and_are_not_stopped_early(problem, seed, factor):
@@ -122,6 +183,7 @@ def test_bad_proposals_of_an_inexact_assigner_are_refused_row_by_row():
             state.labels[[3, 7]] = problem.k - 1
 
     result = km.Solver(assign=late, tol=0, verify=True).fit(IRIS, 3, init_centers=start)
+    assert set(result.trace.distances[result.trace.phase == "assign"]) == {-1}  # a plain function does not tell
     assert result.trace.refused.tolist() == [0 if phase != "assign" else 2 for phase in result.trace.phase]
     assert len(result.not_nearest) == 0
     assert (result.labels == warm.labels).all()
@@ -176,6 +238,30 @@ def test_without_the_promise_of_descent_the_trace_is_recorded_not_certified():
     for t in range(1, len(result.trace)):
         fall = result.trace.objective[t - 1] - result.trace.objective[t]
         assert fall == pytest.approx(result.trace.drop[t], abs=1e-9)
+
+
+def test_objectives_without_a_certificate_are_those_measured():
+    """Not differences of huge numbers: here every other update throws the centers far out."""
+    calls = []
+
+    @km.updater("test-wild", monotone=False)
+    def wild(problem, state):
+        calls.append(0)
+        state.centers[:] = 1e12 if len(calls) % 2 else [[0.1], [10.3]]
+
+    X, start = np.array([[0.0], [1.0], [10.0], [11.0]]), np.array([[0.1], [10.2]])
+    trace = km.kmeans(X, 2, init_centers=start, update=wild, tol=0, max_iter=4).trace
+    back = np.array([[0.1], [10.3]])
+    near = [reference.objective(X, np.ones(4), centers, [0, 0, 1, 1]) for centers in (start, back, back)]
+    assert trace.objective[(trace.objective < 1e6) & (trace.phase != "update")] == pytest.approx(near, rel=1e-13)
+
+
+def test_the_provisional_objective_stays_near_the_truth():
+    """Also when the start costs 1e20 times more than the end."""
+    seen = []
+    start = np.full((3, 4), 1e10) + np.eye(3, 4)
+    result = km.Solver(tol=0, callback=lambda s: seen.append(s.objective)).fit(IRIS, 3, init_centers=start)
+    assert seen == pytest.approx(result.trace.objective[result.trace.phase != "update"][-len(seen) :], rel=1e-6)
 
 
 def test_an_assigner_without_the_promise_is_not_refused():

@@ -23,16 +23,16 @@ def repaired_row(empty, weights=None, X=X, start=START, rng=0):
     return seen
 
 
-def test_farthest_takes_the_costliest_row():
+def test_farthest_takes_the_row_farthest_from_its_center():
     (row, d, free), *_ = repaired_row(km.empties.farthest)
     assert row == 2
     assert d.tolist() == [1, 1, 100, 100, 1, 4]
     assert free.all()
     (row, *_), *_ = repaired_row(km.empties.farthest, WEIGHTS)
-    assert row == 0  # 500 · 1 > 1 · 100
+    assert row == 2  # 500 rows at a distance of 1 are no farther than one of them
 
 
-def test_split_takes_the_costliest_row_of_the_costliest_cluster():
+def test_split_takes_the_farthest_row_of_the_cluster_with_the_largest_objective():
     (row, *_), *_ = repaired_row(km.empties.split)
     assert row == 2
     (row, *_), *_ = repaired_row(km.empties.split, WEIGHTS)
@@ -42,6 +42,16 @@ def test_split_takes_the_costliest_row_of_the_costliest_cluster():
     )  # F is 100 and 72; the farthest row is in the second
     assert repaired_row(km.empties.farthest, None, many, [[0.0], [50.0], [1e4]])[0][0] == 4
     assert repaired_row(km.empties.split, None, many, [[0.0], [50.0], [1e4]])[0][0] == 0
+
+
+@pytest.mark.parametrize("empty", ["farthest", "split"])
+def test_a_weight_counts_as_copies_in_repair(empty):
+    w = np.array([5, 5, 1, 1, 3, 3])
+    solver = km.Solver(empty=empty, tol=0, verify=True)
+    weighted = solver.fit(X, 4, sample_weight=w, init_centers=START)
+    repeated = solver.fit(np.repeat(X, w, axis=0), 4, init_centers=START)
+    assert weighted.objective == pytest.approx(repeated.objective)
+    assert (np.repeat(weighted.labels, w) == repeated.labels).all()
 
 
 def test_random_draws_free_rows_in_proportion_to_weight():
@@ -74,12 +84,16 @@ def test_rows_that_coincide_with_their_center_but_for_rounding_are_not_free():
 
 
 def test_a_handler_may_leave_one_and_fill_another():
-    def first_only(problem, state, d, free, rng):
-        return None if (state.counts == 0).sum() < 2 else int(np.flatnonzero(free)[0])
+    asked = []
 
-    result = km.Solver(empty=first_only, tol=0).fit(X, 3, init_centers=[[50.0], [1e4], [2e4]])
-    assert result.trace.is_monotone
-    assert len(result.sizes) == 3
+    def second_only(problem, state, d, free, rng):
+        asked.append(0)
+        return int(d.argmax()) if len(asked) == 2 else None
+
+    result = km.Solver(empty=second_only, tol=0, verify=True).fit(X, 3, init_centers=[[50.0], [1e4], [2e4]])
+    assert result.trace.empty[:2].tolist() == [2, 1]
+    assert result.empty.tolist() == [1]
+    assert result.centers[1].tolist() == [1e4]
 
 
 def test_keep_leaves_the_center_where_it_is():

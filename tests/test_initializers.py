@@ -5,8 +5,8 @@ import pytest
 from scipy import stats
 
 import kmtoolkit as km
-from kmtoolkit.initializers.kmeans_plus_plus import draw
 from kmtoolkit.registry import resolve
+from kmtoolkit.sampling import draw
 
 NAMES = km.available("initializer")["initializer"]
 LINE = np.array([[0.0], [1.0], [3.0], [3.0], [7.0], [7.5]])
@@ -58,6 +58,19 @@ def test_the_greedy_form_keeps_the_candidate_with_the_least_potential():
         closest = ((X - a) ** 2).sum(1)
         potentials = [np.minimum(closest, ((X - x) ** 2).sum(1)).sum() for x in X]
         assert (b == X[np.argmin(potentials)]).all()
+
+
+def test_the_greedy_form_weighs_the_rows():
+    X = np.random.default_rng(1).normal(size=(30, 2))
+    weights = 10.0 ** np.random.default_rng(2).integers(-2, 3, 30)
+    greedy = km.initializers.KMeansPlusPlus(trials=2000)
+    for seed in range(5):
+        a, b = greedy(problem(X, 2, weights), np.random.default_rng(seed))
+        closest = ((X - a) ** 2).sum(1)
+        potentials = [weights @ np.minimum(closest, ((X - x) ** 2).sum(1)) for x in X]
+        likely = weights * closest > 1e-2 * (weights * closest).sum()
+        best = np.flatnonzero(likely)[np.argmin(np.array(potentials)[likely])]
+        assert weights @ np.minimum(closest, ((X - b) ** 2).sum(1)) <= potentials[best]
 
 
 def test_more_trials_give_a_lower_potential():

@@ -1,5 +1,6 @@
 """The registry: one row a strategy, and names, objects and functions as strategies."""
 
+import functools
 from dataclasses import dataclass
 
 import numpy as np
@@ -103,6 +104,19 @@ def test_names_are_taken_once():
     km.empty_handler("test-taken")(another)
 
 
+def test_objects_and_lambdas_do_not_replace_each_other_silently():
+    for target in (lambda: functools.partial(numpy_nearest), lambda: lambda problem, state: None):
+        km.assigner("test-object", replace=True)(target())
+        with pytest.raises(ValueError, match="registered already"):
+            km.assigner("test-object")(target())
+
+
+@pytest.mark.parametrize(("fact", "value", "error"), [("exact", "no", TypeError), ("scope", "all", ValueError)])
+def test_facts_are_checked(fact, value, error):
+    with pytest.raises(error, match=f"{fact} is '{value}'; it must be"):
+        km.assigner("test-fact", **{fact: value})
+
+
 @pytest.mark.parametrize("name", ["", "Dense", "my assigner", "my_assigner", 5, "-x"])
 def test_names_are_words_with_hyphens(name):
     with pytest.raises(ValueError, match="it must be lower-case words joined by hyphens"):
@@ -121,6 +135,18 @@ def test_an_exception_in_a_strategy_says_where_it_comes_from():
     with pytest.raises(ZeroDivisionError, match="my own mistake") as caught:
         km.Solver(update=broken).fit(X, 3)
     assert caught.value.__notes__ == ["raised by updater 'broken' in iteration 1"]
+
+
+def test_a_fit_within_a_strategy_keeps_its_own_errors():
+    def rising(problem, state):
+        state.centers[:] += 1.0
+
+    def nested(problem, rng):
+        return km.kmeans(problem.X, problem.k, update=rising, init="random", rng=0, tol=0).centers
+
+    with pytest.raises(km.DescentError, match="updater 'rising' raised the objective") as caught:
+        km.Solver(nested).fit(X, 3)
+    assert caught.value.__notes__ == ["raised by initializer 'nested' in iteration 0"]
 
 
 def test_strategies_see_a_problem_without_absent_rows():

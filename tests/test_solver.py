@@ -1,7 +1,8 @@
 """The Solver: configuration as a value, reproducible restarts, and every reason to stop."""
 
+import copy
 import dataclasses
-import os
+import pickle
 import signal
 import threading
 import time
@@ -18,6 +19,8 @@ SOLVERS = [
     km.Solver(init=km.initializers.KMeansPlusPlus(trials=1), assign=km.assigners.Dense(), update=km.updaters.mean),
     km.Solver(init=[[1.0, 2.0], [3.0, 4.0]], empty=km.empties.keep),
     km.Solver(rng=np.random.SeedSequence(5, spawn_key=(2,)), threads=1, verify=True, max_seconds=2.5),
+    km.Solver(rng=np.random.SeedSequence(0, pool_size=8), tol=0),
+    km.Solver(rng=np.random.SeedSequence(np.array([1, 2])), tol=0),
     km.Solver(rng=np.random.default_rng(1), progress=True, on_interrupt="return", callback=print),
 ]
 
@@ -28,6 +31,26 @@ def test_prints_as_the_code_that_makes_it(solver):
     assert again == solver
     assert hash(again) == hash(solver)
     assert repr(again) == repr(solver)
+
+
+def test_equal_solvers_have_equal_hashes():
+    pairs = [
+        (km.Solver(init=[[1, 2]]), km.Solver(init=[[1.0, 2.0]])),
+        (km.Solver(tol=0.0), km.Solver(tol=-0.0)),
+        (km.Solver(rng=np.random.SeedSequence(5, pool_size=8)), km.Solver(rng=np.random.SeedSequence(5, pool_size=8))),
+    ]
+    for a, b in pairs:
+        assert a == b
+        assert hash(a) == hash(b)
+    assert km.Solver(rng=np.random.SeedSequence(5)) != km.Solver(rng=np.random.SeedSequence(5, pool_size=8))
+
+
+def test_copies_are_equal_and_as_read_only():
+    solver = km.Solver(init=X[:3], rng=np.random.SeedSequence([1, 2]))
+    for again in (pickle.loads(pickle.dumps(solver)), copy.deepcopy(solver)):
+        assert again == solver
+        assert not again.init.centers.flags.writeable
+        assert again.fit(X, 3).objective == solver.fit(X, 3).objective
 
 
 def test_solvers_compare_by_value():
@@ -123,6 +146,45 @@ class TestStopping:
         assert result.trace.is_monotone
         assert "(by rounding)" in result.summary()
 
+    def test_labels_are_repaired_again_from_updated_centers(self):
+        """The first repair is undone, because another center moves to the same row; the second one holds."""
+        result = km.Solver(tol=0, verify=True).fit(
+            [[0.0], [10.0], [20.0]], 2, sample_weight=[1, 100, 1], init_centers=[[3.0], [100.0]]
+        )
+        assert len(result.empty) == 0
+        assert result.exact_fixed_point
+
+    def test_a_repair_undone_by_a_tie_is_followed_by_one_more_iteration(self):
+        result = km.Solver("uniform", tol=0, rng=313, verify=True).fit([[3.0], [3.0], [0.0]], 3)
+        assert (result.objective, result.exact_fixed_point) == (0, True)
+
+    def test_repairs_of_the_same_labels_end(self):
+        """A handler and an updater that undo each other for ever are stopped, and it is said."""
+
+        def first_free(problem, state, d, free, rng):
+            return int(np.flatnonzero(free)[0])
+
+        def undone(problem, state):
+            state.labels[:] = 0
+
+        result = km.Solver(assign=undone, empty=first_free, tol=0, max_iter=1000).fit(
+            [[0.0], [1.0], [5.0]], 2, init_centers=[[2.0], [50.0]]
+        )
+        assert result.status in (km.Status.FIXED_POINT, km.Status.MAX_ITER)
+        assert result.n_iter < 20
+
+    def test_a_pending_repair_outlasts_the_tolerance(self):
+        """Centers that rest are no reason to stop while a handler still names rows."""
+        asked = []
+
+        def late(problem, state, d, free, rng):
+            asked.append(0)
+            return int(d.argmax()) if len(asked) == 2 else None
+
+        result = km.Solver(empty=late, tol=1e9).fit(X, 2, init_centers=[X.mean(0), [1e3] * 4])
+        assert (result.n_iter, result.status) == (2, km.Status.TOLERANCE)
+        assert "repair" in result.trace.phase
+
     def test_tolerance(self):
         result = km.Solver(tol=10.0, rng=0).fit(X, 3)
         assert (result.status, result.n_iter) == (km.Status.TOLERANCE, 1)
@@ -165,6 +227,12 @@ class TestStopping:
         assert [s.objective for s in seen] == pytest.approx(result.trace.objective[[0, 2, 4]])
         assert (seen[-1].labels == result.labels).all()
 
+    def test_the_callback_ends_the_fit_even_at_a_fixed_point(self):
+        n_iter = km.Solver("random", tol=0, rng=1).fit(X, 3).n_iter
+        solver = km.Solver("random", tol=0, rng=1, n_init=5, callback=lambda s: s.n_iter == n_iter)
+        result = solver.fit(X, 3)
+        assert (result.status, len(result.runs)) == (km.Status.CALLBACK, 1)
+
     def test_the_callback_sees_every_restart(self):
         seen = []
         km.Solver("random", rng=1, callback=lambda s: seen.append((s.restart, s.n_iter)), n_init=2).fit(X, 3)
@@ -181,7 +249,7 @@ class TestStopping:
     def test_interrupt_returns_the_best_so_far(self, n_iter):
         def press_ctrl_c(snapshot):
             if snapshot.n_iter == n_iter:
-                os.kill(os.getpid(), signal.SIGINT)
+                signal.raise_signal(signal.SIGINT)
 
         before = signal.getsignal(signal.SIGINT)
         solver = km.Solver("random", tol=0, rng=1, callback=press_ctrl_c, on_interrupt="return", n_init=4)
@@ -193,7 +261,7 @@ class TestStopping:
 
     def test_interrupt_raises_by_default(self):
         with pytest.raises(KeyboardInterrupt):
-            km.Solver(callback=lambda s: os.kill(os.getpid(), signal.SIGINT)).fit(X, 3)
+            km.Solver(callback=lambda s: signal.raise_signal(signal.SIGINT)).fit(X, 3)
         assert km.kmeans(X, 3, rng=0, n_init=10).objective == pytest.approx(78.8514414261460)
 
     def test_fits_in_other_threads_leave_signals_alone(self):
@@ -203,6 +271,26 @@ class TestStopping:
         thread.start()
         thread.join()
         assert results[0].objective == solver.fit(X, 3).objective
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_many_chunks_against_numpy(dtype):
+    """Enough rows that every sweep is cut, and every merge has several levels."""
+    rng = np.random.default_rng(0)
+    big = (rng.normal(size=(100_000, 3)) + 5 * rng.integers(0, 4, (100_000, 1))).astype(dtype)
+    w, start = rng.integers(1, 5, 100_000).astype(float), big[:7].astype(float)
+    centers = start.copy()
+    for _ in range(4):
+        labels = ((big[:, None].astype(float) - centers) ** 2).sum(-1).argmin(1)
+        centers = np.array(
+            [np.average(big[labels == j].astype(float), axis=0, weights=w[labels == j]) for j in range(7)]
+        )
+    distances = ((big[:, None].astype(float) - centers) ** 2).sum(-1)
+    result = km.Solver(tol=0, max_iter=4, verify=True).fit(big, 7, sample_weight=w, init_centers=start)
+    assert result.centers == pytest.approx(centers, rel=1e-12)
+    assert (result.labels == distances.argmin(1)).all()
+    assert result.objective == pytest.approx(w @ distances.min(1), rel=1e-12)
+    assert (result.sizes == np.bincount(result.labels)).all()
 
 
 def test_the_number_of_threads_changes_no_bit():

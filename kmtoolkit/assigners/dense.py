@@ -18,3 +18,7 @@ class Dense:
 
     def __call__(self, problem: Problem, state: State) -> None:
         nearest(problem.X, state.centers, state.labels)
+
+    def distances(self, problem: Problem) -> int:
+        """The number of distances a call evaluates."""
+        return len(problem.X) * problem.k

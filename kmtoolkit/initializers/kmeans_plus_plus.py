@@ -1,4 +1,4 @@
-"""Greedy k-means++ (Arthur and Vassilvitskii, SODA 2007, section 2; the greedy form in their section 5).
+"""Greedy k-means++ (Arthur and Vassilvitskii, SODA 2007, section 2.2; the greedy form in section 7).
 
 The first seed is drawn in proportion to w, each further one in proportion to w · D², D the distance to the
 nearest seed so far. The greedy form draws several candidates a round and keeps the one that lowers the
@@ -12,6 +12,7 @@ import numpy as np
 from kmtoolkit.kernels.squared import lower_closest, potentials
 from kmtoolkit.problem import Problem
 from kmtoolkit.registry import initializer
+from kmtoolkit.sampling import draw
 
 
 @initializer("k-means++", reference="Arthur and Vassilvitskii 2007", cost="O(n k d trials)")
@@ -55,10 +56,3 @@ class KMeansPlusPlus:
                 best = potentials(X, weights, closest, X[candidates].astype(np.float64)).argmin()
                 candidates = candidates[best : best + 1]
             chosen = np.append(chosen, candidates)
-
-
-def draw(scores: np.ndarray, size: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw ``size`` indices, each in proportion to its score; an index with score 0 is never drawn."""
-    cumulative = np.cumsum(scores / scores.max())
-    at = np.searchsorted(cumulative, rng.random(size) * cumulative[-1], side="right")
-    return np.minimum(at, np.searchsorted(cumulative, cumulative[-1]))

@@ -6,10 +6,10 @@ first of equals. Good for well-separated clusters, and drawn to outliers. O(n k 
 
 import numpy as np
 
-from kmtoolkit.initializers.kmeans_plus_plus import draw
 from kmtoolkit.kernels.squared import lower_closest
 from kmtoolkit.problem import Problem
 from kmtoolkit.registry import initializer
+from kmtoolkit.sampling import draw
 
 
 @initializer("maxmin", reference="Gonzalez 1985", cost="O(n k d)")

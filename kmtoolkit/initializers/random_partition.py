@@ -1,4 +1,4 @@
-"""Means of a random partition (MacKay, Information Theory, Inference, and Learning Algorithms, 2003, ch. 20).
+"""Means of a random partition (Hamerly and Elkan, CIKM 2002, compare it with random rows).
 
 Every row goes to a cluster at random, except that k different rows hold one cluster each, so that no mean is
 undefined. The means lie close together near the mean of all rows. O(n d) time and memory.
@@ -10,7 +10,7 @@ from kmtoolkit.problem import Problem
 from kmtoolkit.registry import initializer
 
 
-@initializer("random-partition", reference="MacKay 2003, ch. 20", cost="O(n d)")
+@initializer("random-partition", reference="Hamerly and Elkan 2002", cost="O(n d)")
 def random_partition(problem: Problem, rng: np.random.Generator) -> np.ndarray:
     """Assign the rows at random and take the weighted means."""
     X, weights, k = problem

@@ -105,7 +105,7 @@ def absorb(moves, sums, sums_error, mass, mass_error, counts):
 
 @jit
 def cluster_means(sums, sums_error, mass, mass_error, counts, mean, rounding):
-    """Write mean (k, d) and what rounding lost of it (k, d): sums / mass in twice the precision; empty clusters are left."""
+    """Write mean (k, d), sums / mass, and what rounding lost of it (k, d); empty clusters are left as they are."""
     for j in range(len(counts)):
         if counts[j] > 0:
             for f in range(sums.shape[1]):

@@ -1,4 +1,4 @@
-"""The weighted mean of each cluster, the minimizer of Σ w‖x - μ‖² (Lloyd 1982, equation 6).
+"""The weighted mean of each cluster, the minimizer of Σ w‖x - μ‖² (Lloyd, IEEE Trans. Information Theory 28, 1982).
 
 It reads the statistics, not the rows: O(k d) time, no memory. An empty cluster keeps its center.
 """

@@ -12,4 +12,11 @@ from kmtoolkit.registry import assigner
 @assigner("auto", exact=True, reference="Lloyd 1982", cost="O(n k d)")
 @dataclass(frozen=True)
 class Auto(Dense):
-    """Choose an exact assigner for the data."""
+    """Choose an exact assigner for the data.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> km.Solver(assign="auto") == km.Solver()
+    True
+    """

@@ -14,7 +14,14 @@ from kmtoolkit.registry import assigner
 @assigner("dense", exact=True, reference="Lloyd 1982", cost="O(n k d)")
 @dataclass(frozen=True)
 class Dense:
-    """Compare each row with all centers."""
+    """Compare each row with all centers.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> km.Solver(assign="dense", rng=0).fit([[1.0], [2.0], [8.0], [9.0]], 2).trace.distances[0].item()
+    8
+    """
 
     def __call__(self, problem: Problem, state: State) -> None:
         nearest(problem.X, state.centers, state.labels)

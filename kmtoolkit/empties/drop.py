@@ -12,4 +12,11 @@ from kmtoolkit.registry import ANY, empty_handler
 
 @empty_handler("drop", objective=ANY, repairs=False, drops=True, reference="mlpack", cost="O(n)")
 def drop(problem: Problem, state: State, d: np.ndarray, free: np.ndarray, rng: np.random.Generator) -> None:
-    """Remove the cluster."""
+    """Remove the cluster.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> km.Solver(empty="drop").fit([[1.0], [2.0], [8.0], [9.0]], 2, init_centers=[[4.0], [99.0]]).centers.tolist()
+    [[5.0]]
+    """

@@ -16,6 +16,12 @@ class Explicit:
     ----------
     centers : array-like of shape (k, d)
         Copied. ``Solver(init=centers)`` and ``fit(init_centers=centers)`` stand for it.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> km.Solver(init=[[0.0], [9.0]]).fit([[1.0], [2.0], [8.0], [9.0]], 2).centers.tolist()
+    [[1.5], [8.5]]
     """
 
     centers: Any

@@ -24,6 +24,13 @@ class KMeansPlusPlus:
     ----------
     trials : int, optional
         Candidates per round; 2 + ⌊ln k⌋ by default. 1 is the original k-means++, whose O(log k) bound is proved.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> seeding = km.initializers.KMeansPlusPlus(trials=1)
+    >>> km.Solver(seeding, rng=0, tol=0).fit([[1.0], [2.0], [8.0], [9.0]], 2).objective
+    1.0
     """
 
     trials: int | None = None

@@ -14,7 +14,14 @@ from kmtoolkit.sampling import draw
 
 @initializer("maxmin", reference="Gonzalez 1985", cost="O(n k d)")
 def maxmin(problem: Problem, rng: np.random.Generator) -> np.ndarray:
-    """Seed with the row farthest from all seeds so far, k - 1 times."""
+    """Seed with the row farthest from all seeds so far, k - 1 times.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> km.Solver("maxmin", rng=0, tol=0).fit([[1.0], [2.0], [8.0], [9.0]], 2).objective
+    1.0
+    """
     X, weights, k = problem
     chosen = draw(weights, 1, rng)
     closest = np.full(len(X), np.inf)

@@ -12,6 +12,13 @@ from kmtoolkit.registry import ANY, initializer
 
 @initializer("random", objective=ANY, reference="Forgy 1965", cost="O(n log n)")
 def random(problem: Problem, rng: np.random.Generator) -> np.ndarray:
-    """Take k different rows as centers, each with a probability in proportion to its weight."""
+    """Take k different rows as centers, each with a probability in proportion to its weight.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> km.Solver("random", rng=0, tol=0).fit([[1.0], [2.0], [8.0], [9.0]], 2).objective
+    1.0
+    """
     arrival = rng.exponential(size=len(problem.X)) / problem.sample_weight
     return problem.X[np.argsort(arrival, kind="stable")[: problem.k]].astype(np.float64)

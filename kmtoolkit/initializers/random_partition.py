@@ -12,7 +12,14 @@ from kmtoolkit.registry import initializer
 
 @initializer("random-partition", reference="Hamerly and Elkan 2002", cost="O(n d)")
 def random_partition(problem: Problem, rng: np.random.Generator) -> np.ndarray:
-    """Assign the rows at random and take the weighted means."""
+    """Assign the rows at random and take the weighted means.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> km.Solver("random-partition", rng=0, tol=0).fit([[1.0], [2.0], [8.0], [9.0]], 2).objective
+    1.0
+    """
     X, weights, k = problem
     labels = rng.integers(k, size=len(X))
     labels[rng.permutation(len(X))[:k]] = np.arange(k)

@@ -11,6 +11,13 @@ from kmtoolkit.registry import updater
 
 @updater("mean", exact=True, reference="Lloyd 1982", cost="O(k d)")
 def mean(problem: Problem, state: State) -> None:
-    """Move each center to the weighted mean of its cluster."""
+    """Move each center to the weighted mean of its cluster.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> km.Solver(update="mean", rng=0).fit([[1.0], [2.0], [8.0], [9.0]], 1).centers.tolist()
+    [[5.0]]
+    """
     live = state.counts > 0
     state.centers[live] = state.origin + state.sums[live] / state.mass[live, np.newaxis]

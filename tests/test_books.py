@@ -49,19 +49,16 @@ def test_statistics_follow_the_moves_without_drift(seed):
 
 
 def test_an_empty_cluster_has_no_mass_and_no_sums_at_all():
-    """Whatever rounding has left of weights that differ by more than two floats can hold."""
-    books = open_books([[1.0], [2.0], [4.0]], [1e40, 1e10, 1e-20], [[0.0], [9.0]])
-    propose(books, 0)
-    for row in (1, 0, 2):
-        labels = books.state.labels.copy()
-        labels[row] = 1
-        propose(books, labels, force=True)
-    assert books.state.counts.tolist() == [0, 3]
-    assert books.state.mass[0] == 0
-    assert books.state.sums[0] == 0
-    books.state.labels[:] = [0, 1, 1]
-    books.settle(force=True)
-    assert books.state.mass[0] == 1e40
+    """Whatever rounding left: rows came one by one, and leave together, so that the sums are rounded otherwise."""
+    books = open_books(np.array([[1.0], [1.0], [1.0], [1.0], [-1.0]]), [0.3, 0.2, 0.1, 1e40, 1.0], [[0.0], [9.0]])
+    books.state.labels[4] = 1
+    for row in (3, 2, 1, 0):
+        books.state.labels[row] = 0
+        books.settle()
+    propose(books, 1, force=True)
+    assert books.state.counts.tolist() == [0, 5]
+    assert (books.state.mass[0], books.mass_error[0]) == (0, 0)
+    assert (books.state.sums[0], books.sums_error[0]) == (0, 0)
 
 
 def test_a_tie_moves_to_the_lower_index_only():

@@ -350,7 +350,7 @@ def test_out_is_checked_before_the_fit(tmp_path, monkeypatch):
     nowhere, folder = tmp_path / "no" / "labels.csv", tmp_path / "folder.csv"
     folder.mkdir()
     assert refused(*flags, nowhere) == f"error: can't open {nowhere}: No such file or directory\n"
-    assert refused(*flags, folder) == f"error: can't open {folder}: Is a directory\n"
+    assert refused(*flags, folder).startswith(f"error: can't open {folder}: ")
     assert "which is FILE itself; choose another name" in refused(*flags, IRIS)
 
 

@@ -14,7 +14,8 @@ def random(problem: Problem, state: State, d: np.ndarray, free: np.ndarray, rng:
     Examples
     --------
     >>> import kmtoolkit as km
-    >>> result = km.Solver(empty="random", tol=0, rng=0).fit([[1.0], [2.0], [8.0], [9.0]], 2, init_centers=[[4.0], [99.0]])
+    >>> solver = km.Solver(empty="random", tol=0, rng=0)
+    >>> result = solver.fit([[1.0], [2.0], [8.0], [9.0]], 2, init_centers=[[4.0], [99.0]])
     >>> result.sizes.tolist()
     [2, 2]
     """

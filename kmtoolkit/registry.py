@@ -191,6 +191,11 @@ def available(role: str | None = None) -> dict[str, tuple[str, ...]]:
     dict
         Names by role.
 
+    Raises
+    ------
+    ValueError
+        If there is no such role.
+
     Examples
     --------
     >>> import kmtoolkit as km

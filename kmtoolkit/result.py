@@ -153,7 +153,21 @@ class Result:
         return OBJECTIVES[self.objective_name].transform(as_rows(X, self.centers), self.centers)
 
     def summary(self) -> str:
-        """A few lines for reading: how the fit went, its certificate, and the clusters."""
+        """A few lines for reading: how the fit went, its certificate, and the clusters.
+
+        Returns
+        -------
+        str
+            One fact a line, then a table of the first 20 clusters.
+
+        Examples
+        --------
+        >>> import kmtoolkit as km
+        >>> result = km.kmeans(km.datasets.iris().X, 3, n_init=10, rng=0)
+        >>> print(result.summary())  # doctest: +ELLIPSIS
+        3 clusters of 150 rows x 4 columns
+        objective   78.8514...
+        """
         trace = self.trace
         reason = self.status.value
         if self.status is Status.FIXED_POINT:

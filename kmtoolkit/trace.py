@@ -62,6 +62,19 @@ class Trace:
     rebuild_error : float
         The difference between the first objective as measured at the start and as rebuilt from the end, relative
         to the sum of the magnitudes of all terms that went into it: how exact the books were.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> points = [[1, 1], [1, 2], [2, 1], [5, 5], [5, 6], [6, 5]]
+    >>> trace = km.kmeans(points, 2, init_centers=[[1, 1], [5, 5]]).trace
+    >>> for phase, objective in zip(trace.phase, trace.objective):
+    ...     print(phase, round(objective, 4))
+    init 4.0
+    update 2.6667
+    assign 2.6667
+    >>> trace.is_monotone
+    True
     """
 
     iteration: np.ndarray

@@ -50,6 +50,15 @@ def test_a_fixed_point_is_declared_on_fresh_sums():
     assert books.state.counts.tolist() == [2, 2]
 
 
+def test_rows_far_out_leave_nothing_behind():
+    """Two repairs take rows out of a sum that three magnitudes are too many for; the mean of the rest is right."""
+    X = [[1e150], [1e100], [1.0], [2.0]]
+    result = km.Solver(tol=0).fit(X, 3, init_centers=[[0.0], [1e151], [2e151]])
+    assert sorted(result.centers[:, 0]) == [1.5, 1e100, 1e150]
+    assert result.objective == 0.5
+    assert result.exact_fixed_point
+
+
 @pytest.mark.parametrize("tiny", [1e-155, 1e-170, 1e-300, 5e-324])
 def test_a_column_too_small_to_count_does_no_harm(tiny):
     X = np.array([[0.0, 0], [1, 1], [2, 2], [10, 5], [11, 6]]) * [1.0, tiny]

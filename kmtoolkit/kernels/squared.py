@@ -49,6 +49,7 @@ def nearest_chunk(lo, hi, X, features, labels):
 
 @parallel_jit
 def _nearest(bounds, X, features, labels):
+    """Run nearest_chunk over the grid."""
     if len(bounds) == 2:
         nearest_chunk(bounds[0], bounds[1], X, features, labels)
     else:
@@ -71,6 +72,7 @@ def distances_to_chunk(lo, hi, X, centers, labels, out):
 
 @parallel_jit
 def _distances_to(bounds, X, centers, labels, out):
+    """Run distances_to_chunk over the grid."""
     if len(bounds) == 2:
         distances_to_chunk(bounds[0], bounds[1], X, centers, labels, out)
     else:
@@ -97,6 +99,7 @@ def potentials_chunk(lo, hi, X, weights, closest, candidates, total, error):
 
 @parallel_jit
 def _potentials(bounds, X, weights, closest, candidates, total, error):
+    """Run potentials_chunk over the grid; chunk t adds to row t of total and error (chunks, candidates)."""
     if len(bounds) == 2:
         potentials_chunk(bounds[0], bounds[1], X, weights, closest, candidates, total[0], error[0])
     else:
@@ -123,6 +126,7 @@ def lower_closest_chunk(lo, hi, X, center, closest):
 
 @parallel_jit
 def _lower_closest(bounds, X, center, closest):
+    """Run lower_closest_chunk over the grid."""
     if len(bounds) == 2:
         lower_closest_chunk(bounds[0], bounds[1], X, center, closest)
     else:

@@ -58,7 +58,7 @@ def mix(row, label):
 
 @jit
 def move_row(X, i, weight, origin, old, new, moves, t):
-    """Record in chunk t that row i of X moves from cluster old (-1: from nowhere) to cluster new."""
+    """Record in chunk t of moves that row i of X (n, d) moves from cluster old (-1: from nowhere) to cluster new."""
     d = X.shape[1]
     for f in range(d):
         value, rounding = two_product(weight, np.float64(X[i, f]) - origin[f])
@@ -136,6 +136,7 @@ def column_moment_chunk(lo, hi, X, weights, about, squared, total, error):
 
 @parallel_jit
 def _column_moment(bounds, X, weights, about, squared, total, error):
+    """Run column_moment_chunk over the grid; chunk t adds to row t of total and error (chunks, d)."""
     if len(bounds) == 2:
         column_moment_chunk(bounds[0], bounds[1], X, weights, about, squared, total[0], error[0])
     else:

@@ -116,11 +116,20 @@ class Books:
         return self.settle(distances=len(self.problem.X) * (len(plan) + 1))
 
     def updated(self, before: np.ndarray, value: float) -> Step:
-        """How far F, about ``value``, fell when the centers moved from ``before`` to where they are."""
+        """How far F, about ``value``, fell when the centers moved from ``before`` to where they are.
+
+        The noise takes the rows to lie within sqrt(value / mass) of their center, as they do on the average. Before
+        an updater is accused, it gets the benefit of the row that is farthest.
+        """
         state = self.state
         mean, rounding = np.zeros_like(state.sums), np.zeros_like(state.sums)
         cluster_means(state.sums, self.sums_error, state.mass, self.mass_error, state.counts, mean, rounding)
-        return self.objective.updated(state, before, mean, rounding, value)
+        reach = np.sqrt(value / np.where(state.mass > 0, state.mass, np.inf))
+        step = self.objective.updated(state, before, mean, rounding, reach)
+        if step.drop >= -step.noise:
+            return step
+        np.maximum.at(reach, state.labels, np.sqrt(self.objective.distances(self.problem.X, before, state.labels)))
+        return self.objective.updated(state, before, mean, rounding, reach)
 
     def compress(self) -> bool:
         """Drop the empty clusters and renumber the others in order; F and the partition stay as they are."""

@@ -76,14 +76,16 @@ class SquaredEuclidean:
         with np.errstate(over="ignore"):  # the hash wraps around by design
             squared.settle(bounds, rows, problem, state, accepted, force, moves)
 
-    def updated(self, state: State, before: np.ndarray, mean: np.ndarray, rounding: np.ndarray, value: float) -> Step:
+    def updated(
+        self, state: State, before: np.ndarray, mean: np.ndarray, rounding: np.ndarray, reach: np.ndarray
+    ) -> Step:
         """How far F fell when the centers moved from ``before`` (k, d) to state.centers, for any centers.
 
         With m the mean of a cluster and N its mass, F changes by N(‖new - m‖² - ‖old - m‖²) (Pythagoras), spelt
         as a product so that nothing large cancels. ``mean + rounding`` (k, d) is m - origin.
 
-        A right updater may sum the rows of a cluster in any order, in float64. So its centers may be off by their
-        number of roundings times their size; they lie within about sqrt(value / N) of the old center.
+        A right updater may sum the rows of a cluster in any order, in float64. So its centers may be off by as many
+        roundings as there are rows, of numbers of their size; they lie within ``reach`` (k,) of the old center.
         """
         live = state.counts > 0
         N, old, new = state.mass[live], before[live], state.centers[live]
@@ -92,7 +94,7 @@ class SquaredEuclidean:
         size = _norms(old) + _norms(new)
         terms = float(N @ (np.einsum("jf,jf->j", a, a) + np.einsum("jf,jf->j", b, b) + NOISE * size**2))
         errors = NOISE + state.counts[live] * EPS
-        return Step(drop, NOISE * terms + float(N @ (errors * (size + np.sqrt(value / N))) ** 2), terms)
+        return Step(drop, NOISE * terms + float(N @ (errors * (size + reach[live])) ** 2), terms)
 
 
 def _norms(rows: np.ndarray) -> np.ndarray:

@@ -106,6 +106,19 @@ def test_sums_in_any_order_are_not_accused(update):
         assert again.objective == pytest.approx(rest.objective, rel=1e-12, abs=1e-12)
 
 
+def test_a_mean_about_a_far_light_row_is_not_accused():
+    """Its rounding is of the size of that row, though the row hardly counts in the objective."""
+    X = np.array([[2.0025538e-02, 3.5053185e-01], [2.1640979e04, 5.2189770e01], [5.2832514e-05, 9.6926272e-01]])
+    w = np.array([1.0, 1e-4, 1e-6])
+
+    def about_the_second(problem, state):
+        state.centers[0] = X[1] + (w[:, None] * (X - X[1])).sum(axis=0) / w.sum()
+
+    rest = km.kmeans(X, 1, sample_weight=w, tol=0)
+    trace = km.kmeans(X, 1, sample_weight=w, init_centers=rest, update=about_the_second, tol=0).trace
+    assert trace.largest_rise > 0
+
+
 @pytest.mark.parametrize("offset", [0.0, 1e6])
 def test_means_in_single_precision_are_told_to_use_float64(offset):
     """They do raise the objective, far from 0 by more than its value."""

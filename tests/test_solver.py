@@ -149,9 +149,10 @@ class TestStopping:
     def test_labels_are_repaired_again_from_updated_centers(self):
         """The first repair is undone, because another center moves to the same row; the second one holds."""
         result = km.Solver(tol=0, verify=True).fit(
-            [[0.0], [10.0], [20.0]], 2, sample_weight=[1, 100, 1], init_centers=[[3.0], [100.0]]
+            [[7.0], [2.0], [7.0], [1.0]], 3, sample_weight=[1, 100, 0.1, 0.01], init_centers=[[10.0], [21.0], [3.0]]
         )
-        assert len(result.empty) == 0
+        assert (result.objective, len(result.empty)) == (0, 0)
+        assert (result.trace.phase == "repair").sum() == 2
         assert result.exact_fixed_point
 
     def test_a_repair_undone_by_a_tie_is_followed_by_one_more_iteration(self):

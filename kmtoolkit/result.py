@@ -181,7 +181,8 @@ class Result:
             f"objective   {self.objective:.12g}  ({self.objective_name})",
             f"ended       {self.status} after {self.n_iter} iterations: {reason}",
             f"restarts    {len(self.runs)}, best is number {self.best}",
-            f"certificate {verdict} in {len(trace)} half-steps ({proof}); rebuilt to {trace.rebuild_error:.1e}",
+            f"certificate {verdict} in {len(trace)} half-steps ({proof})",
+            f"rebuilt     from the end to the start with a relative error of {trace.rebuild_error:.1e}",
         ]
         if len(self.empty):
             lines.append(f"empty       {', '.join(map(str, self.empty))}")

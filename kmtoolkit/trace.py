@@ -61,7 +61,7 @@ class Trace:
         the largest rise.
     rebuild_error : float
         The difference between the first objective as measured at the start and as rebuilt from the end, relative
-        to the sum of the magnitudes of all terms that went into it: how exact the books were.
+        to the sum of the magnitudes of all terms that went into it: how exact the books were; 0 if not certified.
 
     Examples
     --------
@@ -193,8 +193,8 @@ class Recorder:
         objective = [final]
         for drop in reversed(self.columns["drop"][1:]):
             objective.append(objective[-1] + drop)
+        terms, error = first + self.terms, 0.0
         if self.certified:
             self.columns["objective"] = objective[::-1]
-        terms = first + self.terms
-        error = abs(objective[-1] - first) / terms if terms > 0 else 0.0
+            error = abs(objective[-1] - first) / terms if terms > 0 else 0.0
         return Trace(self.columns, self.certified, self.largest_rise, error)

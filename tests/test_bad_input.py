@@ -3,6 +3,7 @@
 import re
 from decimal import Decimal
 
+import numba
 import numpy as np
 import pandas as pd
 import pytest
@@ -233,3 +234,14 @@ def test_a_strategy_can_write_only_what_its_role_owns(role, strategy):
         km.Solver(**{role: strategy}, rng=0).fit(X, 3, init_centers=start)
     assert "'<lambda>' in iteration" in caught.value.__notes__[0]
     assert (before == X).all()
+
+
+def test_a_jitted_strategy_that_writes_what_it_does_not_own_does_not_compile():
+    @numba.njit
+    def assign(problem, state):
+        state.labels[:] = 0
+        state.centers[0, 0] = 1.0
+
+    with pytest.raises(numba.core.errors.TypingError, match="[Rr]ead.?only") as caught:
+        km.Solver(assign=assign, rng=0).fit(X, 3)
+    assert caught.value.__notes__ == ["raised by assigner 'assign' in iteration 0"]

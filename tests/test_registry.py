@@ -1,7 +1,11 @@
 """The registry: one row a strategy, and names, objects and functions as strategies."""
 
 import functools
+import shutil
+import subprocess
+import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -164,3 +168,17 @@ def test_strategies_see_a_problem_without_absent_rows():
     assert (state.centers.dtype, state.labels.dtype, state.counts.dtype) == (np.float64, np.int32, np.int64)
     means = reference.means(problem.X, problem.sample_weight, state.labels, state.centers)
     assert state.origin + state.sums / state.mass[:, None] == pytest.approx(means, rel=1e-12)
+
+
+def test_a_new_strategy_touches_one_file_only(tmp_path):
+    """A file dropped into its package is registered, exported and listed by the command line."""
+    shutil.copytree(Path(km.__file__).parent, tmp_path / "kmtoolkit", ignore=shutil.ignore_patterns("__pycache__"))
+    (tmp_path / "kmtoolkit" / "updaters" / "first_row.py").write_text(
+        "from kmtoolkit.registry import updater\n\n"
+        '@updater("first-row", monotone=False, cost="O(1)", reference="a test")\n'
+        "def first_row(problem, state):\n    state.centers[0] = problem.X[0]\n"
+    )
+    code = "import kmtoolkit as km; from kmtoolkit.cli import main; print(km.updaters.first_row.__name__); main()"
+    ran = subprocess.run([sys.executable, "-c", code, "list"], capture_output=True, text=True, cwd=tmp_path)
+    assert ran.stdout.startswith("first_row"), ran.stderr
+    assert "first-row" in ran.stdout

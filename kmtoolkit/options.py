@@ -17,9 +17,8 @@ from kmtoolkit.progress import Progress
 from kmtoolkit.result import Status
 
 __all__ = [
-    "Limits", "Snapshot", "as_seed", "check_options", "interrupts", "next_child", "restart_seed", "same", "spell",
+    "Limits", "Snapshot", "as_seed", "check_options", "copy_seed", "interrupts", "next_child", "same", "spell",
 ]  # fmt: skip
-
 
 DEFAULT_POOL = np.random.SeedSequence(0).pool_size
 
@@ -176,11 +175,6 @@ def copy_seed(seed: np.random.SeedSequence, skip: int = 0) -> np.random.SeedSequ
         pool_size=seed.pool_size,
         n_children_spawned=seed.n_children_spawned + skip,
     )
-
-
-def restart_seed(root: np.random.SeedSequence, restart: int) -> np.random.SeedSequence:
-    """The seed whose first restart is the given restart of root."""
-    return copy_seed(root, restart)
 
 
 def next_child(seed: np.random.SeedSequence) -> np.random.SeedSequence:

@@ -161,8 +161,10 @@ def as_numbers(values: Any, name: str) -> np.ndarray:
         array = np.asarray(values)
     except ValueError as error:
         raise ValueError(f"{name} is not a rectangular array of numbers: {error}") from error
-    if array.dtype.kind == "O" and all(getattr(t, "kind", "O") in "biuf" for t in getattr(values, "dtypes", "O")):
-        array = values.to_numpy(dtype=np.float64, na_value=np.nan)  # a DataFrame of nullable or mixed numbers
+    if array.dtype.kind == "O" and hasattr(values, "to_numpy"):  # pandas' nullable or mixed numbers
+        dtypes = values.dtypes if array.ndim == 2 else [values.dtype]
+        if all(dtype.kind in "biuf" for dtype in dtypes):
+            array = values.to_numpy(dtype=np.float64, na_value=np.nan)
     if array.dtype.kind not in "biuf":
         raise TypeError(
             f"{name} has dtype {array.dtype}; it must be real numbers (float, int or bool): "

@@ -10,7 +10,7 @@ from kmtoolkit.descent import Descent, Parts
 from kmtoolkit.initializers.explicit import Explicit
 from kmtoolkit.kernels.jit import thread_limit
 from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean
-from kmtoolkit.options import Limits, Snapshot, as_seed, check_options, interrupts, restart_seed, same, spell
+from kmtoolkit.options import Limits, Snapshot, as_seed, check_options, copy_seed, interrupts, same, spell
 from kmtoolkit.problem import Door, admit, as_centers, read_only
 from kmtoolkit.registry import check_partners, resolve
 from kmtoolkit.result import Result, Run, Status
@@ -144,7 +144,7 @@ class Solver:
                 if runs and limits.over():
                     break
                 limits.restart = restart
-                seed = restart_seed(root, restart)
+                seed = copy_seed(root, skip=restart)  # its first restart is this one
                 descent = Descent(self._parts, self._objective, door, seed, given, limits, self.tol, self.verify)
                 runs.append(descent.run())
                 if best is None or descent.data.objective < best.data.objective:

@@ -93,6 +93,14 @@ def test_bool():
     assert a.objective == b.objective
 
 
+@pytest.mark.parametrize("dtype", ["Int64", "Float32", "int64"])
+@pytest.mark.parametrize("carrier", [pd.Series, pd.array])
+def test_weights_of_pandas(carrier, dtype):
+    w = np.random.default_rng(0).integers(0, 4, 60)
+    plain, result = SOLVER.fit(GRID, 4, sample_weight=w), SOLVER.fit(GRID, 4, sample_weight=carrier(w, dtype=dtype))
+    assert plain.objective == result.objective
+
+
 @pytest.mark.parametrize("carrier", [list, np.float32, np.int64, ">f8", pd.Series])
 def test_weights(carrier):
     w = np.random.default_rng(0).integers(0, 4, 60).astype(float)

@@ -62,6 +62,8 @@ FIT = [
     ("sample_weight", dict(sample_weight=np.zeros(150)), ValueError, "sample_weight is 0 everywhere"),
     ("sample_weight", dict(sample_weight=np.ones(149)), ValueError, "sample_weight has shape (149,); it must have one weight a row, (150,)"),
     ("sample_weight", dict(sample_weight=np.ones((150, 1))), ValueError, "sample_weight has shape (150, 1)"),
+    ("sample_weight", dict(sample_weight=pd.Series([1, None] * 75, dtype="Int64")), ValueError, "sample_weight has nan at row 1;"),
+    ("sample_weight", dict(sample_weight=pd.Series(["a"] * 150)), TypeError, "sample_weight has dtype"),
     ("sample_weight", dict(sample_weight=["a"] * 150), TypeError, "sample_weight has dtype <U1"),
     ("sample_weight", dict(sample_weight=np.full(150, 1e306)), ValueError, "sample_weight goes up to 1e+306, and its sum overflows; scale it"),
     ("sample_weight", dict(sample_weight=np.full(150, 1e-300)), ValueError, "underflow float64"),

@@ -371,7 +371,7 @@ def test_interrupted(monkeypatch):
         raise KeyboardInterrupt
 
     monkeypatch.setattr(cli, "warmup", warmup)
-    run("warmup", code=130)
+    assert run("warmup", code=130) == ""
 
 
 def test_errors_of_the_program_are_not_hidden(monkeypatch):

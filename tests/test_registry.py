@@ -88,9 +88,14 @@ def test_an_assigner_with_memory():
             memory.append(state.shift.max())
             numpy_nearest(problem, state)
 
+        def distances(self, problem, memory):
+            return 1000 + len(memory)
+
     counting = Counting()
     result = km.Solver("random", assign=counting, n_init=2, rng=0, tol=0).fit(X, 3)
     assert [len(memory) for memory in counting.memories] == [run.n_iter + 1 for run in result.runs]
+    told = result.trace.distances[np.isin(result.trace.phase, ["init", "assign"])]
+    assert told.tolist() == [1001 + i for i in range(result.n_iter + 1)]
     assert counting.memories[result.best][1:] == pytest.approx(result.trace.max_shift[2::2])
 
 

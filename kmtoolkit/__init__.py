@@ -1,5 +1,7 @@
 """kmtoolkit: k-means and its relatives from interchangeable strategies, with a certificate of descent."""
 
+import logging
+
 from kmtoolkit import assigners, datasets, empties, initializers, updaters
 from kmtoolkit.errors import DescentError, EmptyClusterError, StrategyError
 from kmtoolkit.options import Snapshot
@@ -11,6 +13,7 @@ from kmtoolkit.solver import Solver
 from kmtoolkit.trace import Trace
 
 __version__ = "0.1.0"
+logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
     "DescentError", "EmptyClusterError", "Problem", "Result", "Run", "Snapshot", "Solver", "State", "Status",

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import numpy as np
 
 from kmtoolkit.errors import DescentError
+from kmtoolkit.kernels.grid import watched
 from kmtoolkit.kernels.statistics import absorb, cluster_means, cluster_totals, new_moves
 from kmtoolkit.objectives import EPS, NOISE, SquaredEuclidean, Step
 from kmtoolkit.problem import Problem, State, read_only, read_only_state
@@ -39,6 +40,7 @@ class Books:
         self.peak = np.zeros(k)  # the largest mass since the rows were last summed afresh
         self.variance = objective.variance(problem)
         self.kept = np.arange(k)  # the original index of each cluster
+        self.repaired: list[tuple[int, int]] = []  # rows repaired since the latest plan, and their labels before
         self.hash = 0
 
     @property
@@ -64,8 +66,13 @@ class Books:
         """Settle the rows whose label differs from the accepted one; the step, and the change of the hash."""
         state = self.state
         rows = np.flatnonzero(state.labels != self.accepted)
-        bounds, moves = new_moves(len(rows), *state.centers.shape)
-        self.objective.settle(bounds, rows, self.problem, state, self.accepted, force, moves)
+        grid, moves = new_moves(len(rows), *state.centers.shape)
+        before = self.accepted[rows]
+        try:
+            self.objective.settle(grid, rows, self.problem, state, self.accepted, force, moves)
+        except BaseException:
+            self.accepted[rows] = before
+            raise
         drop, moved, refused = absorb(moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts)
         return Step(float(drop), moved=int(moved), refused=int(refused)), sum(map(int, moves.hash))
 
@@ -77,7 +84,8 @@ class Books:
         self.accepted[marked[state.labels]] = -1
         for statistic in (state.sums, self.sums_error, state.mass, self.mass_error, state.counts):
             statistic[marked] = 0
-        self._move(force=True)
+        with watched(None):  # until all rows are back in the sums
+            self._move(force=True)
         self.peak[marked] = state.mass[marked]
         return not (np.array_equal(before[0], state.sums) and np.array_equal(before[1], state.mass))
 
@@ -87,6 +95,7 @@ class Books:
         ``ask(d, free)`` is called once per empty cluster. A handler that ``repairs`` is not asked if no row is free.
         """
         state, X = self.state, self.problem.X
+        self.repaired = []
         empty = np.flatnonzero(state.counts == 0)
         if len(empty) == 0:
             return []
@@ -110,6 +119,7 @@ class Books:
 
     def repair(self, plan: list[tuple[int, int]]) -> Step:
         """Move each planned row to its empty cluster, which becomes nonempty and centers on it."""
+        self.repaired = [(row, int(self.state.labels[row])) for row, _ in plan]
         for row, cluster in plan:
             self.state.centers[cluster] = self.problem.X[row]
             self.state.labels[row] = cluster
@@ -130,6 +140,19 @@ class Books:
             return step
         np.maximum.at(reach, state.labels, np.sqrt(self.objective.distances(self.problem.X, before, state.labels)))
         return self.objective.updated(state, before, mean, rounding, reach)
+
+    def take_back(self, centers: np.ndarray) -> None:
+        """Return to the accepted labels as they were with ``centers``, before any repair made since.
+
+        Sums and masses are not kept up: nothing but F, from scratch, may be asked for afterwards.
+        """
+        state = self.state
+        state.centers[:] = centers
+        state.labels[:] = self.accepted
+        for row, label in self.repaired:
+            state.labels[row] = label
+        self.accepted[:] = state.labels
+        state.counts[:] = np.bincount(state.labels, minlength=len(centers))
 
     def compress(self) -> bool:
         """Drop the empty clusters and renumber the others in order; F and the partition stay as they are."""

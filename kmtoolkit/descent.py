@@ -14,8 +14,9 @@ import numpy as np
 
 from kmtoolkit.books import Books
 from kmtoolkit.errors import StrategyError
+from kmtoolkit.kernels.grid import watched
 from kmtoolkit.objectives import NOISE, SquaredEuclidean, Step
-from kmtoolkit.options import Limits, next_child
+from kmtoolkit.options import Abandoned, Limits, next_child
 from kmtoolkit.problem import Door, as_centers
 from kmtoolkit.registry import Strategy
 from kmtoolkit.result import Run, Status
@@ -67,22 +68,35 @@ class Descent:
         self.refreshed: set[int] = set()  # those whose rows were summed afresh
         self.start = self.initial_centers() if start is None else start
         self.at_assign = self.start  # the centers of the latest assignment
-        self.books = Books(door.problem, self.start.copy(), objective)
+        with limits.measuring_a_pass():
+            self.books = Books(door.problem, self.start.copy(), objective)
 
     def run(self) -> Run:
-        """THE loop."""
-        books, empty = self.books, self.parts.empty
+        """Descend until there is a reason to stop; what Ctrl-C or the clock left unfinished is taken back."""
         self.open_assigner()
         self.assign("init")
+        self.limits.settled = True
+        try:
+            status = self.iterate()
+        except Abandoned:
+            status = self.take_back()
+        with watched(None):
+            return self.finish(status)
+
+    def iterate(self) -> Status:
+        """THE loop."""
+        books, empty = self.books, self.parts.empty
         while True:
-            if empty.row.drops and books.compress():
+            dropped = empty.row.drops and books.compress()
+            self.at_assign = books.state.centers.copy()
+            self.recorder.mark()
+            if dropped:
                 self.open_assigner()
             self.plan = books.plan(self.ask_handler, empty.row.repairs)
             if status := self.stop():
-                return self.finish(status)
+                return status
             self.seen.add(books.hash)
             self.n_iter += 1
-            self.at_assign = books.state.centers.copy()
             self.repaired = bool(self.plan)
             if self.repaired:
                 self.repairs[books.hash] += 1
@@ -90,6 +104,14 @@ class Descent:
             self.update()
             books.state.shift[:] = np.linalg.norm(books.state.centers - self.at_assign, axis=1)
             self.assign("assign")
+
+    def take_back(self) -> Status:
+        """Return to the latest settled assignment, where labels, centers and objective agree."""
+        assert self.limits.ended is not None
+        self.books.take_back(self.at_assign)
+        self.n_iter = self.recorder.rewind()
+        self.plan = []
+        return self.limits.ended
 
     def stop(self) -> Status | None:
         """Why to leave the loop here, if there is a reason: labels, centers and objective agree now."""

@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kmtoolkit.kernels import squared
+from kmtoolkit.kernels.grid import Grid
 from kmtoolkit.kernels.statistics import Moves, column_moment
 from kmtoolkit.problem import Problem, State
 
@@ -70,11 +71,11 @@ class SquaredEuclidean:
         row_norms = np.sqrt(self.distances(X, np.zeros((1, X.shape[1])), 0))
         return (4 * EPS * (row_norms + _norms(centers)[labels])) ** 2
 
-    def settle(self, bounds: np.ndarray, rows: np.ndarray, problem: Problem, state: State,
+    def settle(self, grid: Grid, rows: np.ndarray, problem: Problem, state: State,
                accepted: np.ndarray, force: bool, moves: Moves) -> None:  # fmt: skip
-        """Accept or refuse the labels of ``rows``; see ``kernels.squared.settle_chunk``."""
+        """Accept or refuse the labels of ``rows``; see ``kernels.squared.settle``."""
         with np.errstate(over="ignore"):  # the hash wraps around by design
-            squared.settle(bounds, rows, problem, state, accepted, force, moves)
+            squared.settle(grid, rows, problem, state, accepted, force, moves)
 
     def updated(
         self, state: State, before: np.ndarray, mean: np.ndarray, rounding: np.ndarray, reach: np.ndarray

@@ -17,9 +17,11 @@ from kmtoolkit.progress import Progress
 from kmtoolkit.result import Status
 
 __all__ = [
-    "Limits", "Snapshot", "as_seed", "check_options", "copy_seed", "interrupts", "next_child", "same", "spell",
+    "Abandoned", "Limits", "Snapshot", "as_seed", "check_options", "copy_seed", "interrupts", "next_child", "same",
+    "spell",
 ]  # fmt: skip
 
+CLOSING_SHARE = 0.05  # the most of max_seconds that is kept for the end
 DEFAULT_POOL = np.random.SeedSequence(0).pool_size
 
 
@@ -50,6 +52,10 @@ class Snapshot(NamedTuple):
     seconds: float
 
 
+class Abandoned(BaseException):
+    """A half-step was left unfinished, because time is over or Ctrl-C was pressed; not an error to be handled."""
+
+
 class Limits:
     """What may end a fit before it has converged, and who is told how far it is."""
 
@@ -64,6 +70,8 @@ class Limits:
         self.display = Progress(progress)
         self.start, self.restart, self.interrupted = time.perf_counter(), 0, False
         self.ended: Status | None = None  # why the fit ends, restarts and all
+        self.closing = 0.0  # seconds kept for computing the objective of what is returned
+        self.settled = False  # whether there is an assignment to return yet
 
     def reached(self, n_iter: int, objective: float, state: State) -> Status | None:
         """The limit that is reached after iteration ``n_iter``, if any."""
@@ -78,15 +86,32 @@ class Limits:
             return Status.TIME
         return self.ended or (Status.MAX_ITER if n_iter >= self.max_iter else None)
 
+    def look(self) -> None:
+        """Between slices of a sweep: raise Abandoned if the fit must end here, and there is something to return."""
+        if self.interrupted and not self.settled:
+            raise KeyboardInterrupt
+        if self.settled and self.over():
+            raise Abandoned
+
     def over(self) -> bool:
-        """Whether no further restart may begin; ``ended`` then says why."""
+        """Whether the fit must end; ``ended`` then says why."""
+        if self.ended is None and self.interrupted:
+            self.ended = Status.INTERRUPTED
         if self.ended is None and self.out_of_time():
             self.ended = Status.TIME
         return self.ended is not None
 
     def out_of_time(self) -> bool:
         """Whether max_seconds are over."""
-        return self.max_seconds is not None and time.perf_counter() - self.start >= self.max_seconds
+        return self.max_seconds is not None and time.perf_counter() - self.start >= self.max_seconds - self.closing
+
+    @contextlib.contextmanager
+    def measuring_a_pass(self) -> Iterator[None]:
+        """Learn from what is done here, a pass over the rows, how long the last pass of the fit will take."""
+        began = time.perf_counter()
+        yield
+        if self.max_seconds is not None:
+            self.closing = min(time.perf_counter() - began, CLOSING_SHARE * self.max_seconds)
 
     @contextlib.contextmanager
     def showing(self, restarts: int) -> Iterator[None]:
@@ -108,6 +133,7 @@ def interrupts(on_interrupt: str, limits: Limits) -> Iterator[None]:
 
     def interrupt(*_signal: Any) -> None:
         if limits.interrupted:
+            signal.signal(signal.SIGINT, before)
             raise KeyboardInterrupt
         limits.interrupted = True
 

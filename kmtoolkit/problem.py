@@ -1,7 +1,9 @@
 """The door: what a caller hands in is checked here once, and becomes a Problem that every kernel can trust."""
 
+import hashlib
 import math
-from typing import Any, NamedTuple
+import re
+from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
@@ -18,11 +20,26 @@ __all__ = [
     "read_only_state",
 ]
 
+T = TypeVar("T", bound=type)
+
 FINITE_CHECK_ROWS = 1 << 16
 LARGEST_EXPONENT = 1020.0  # F, and what is summed on the way to it, stays below 2**1020
 SMALLEST_EXPONENT = -960.0  # the squares that decide stay above 2**-960, clear of underflow
 
 
+def _named_by_fields(record: T) -> T:
+    """Let the name that pickles and compiled caches know a record by change with its fields.
+
+    Numba takes a record of the same name and types for the same one, so a strategy compiled with ``cache=True`` for
+    other fields, or another order of them, would read the wrong array.
+    """
+    fields = ",".join(record._fields)  # type: ignore[attr-defined]
+    record.__qualname__ = f"{record.__name__}_{hashlib.sha256(fields.encode()).hexdigest()[:12]}"
+    globals()[record.__qualname__] = record
+    return record
+
+
+@_named_by_fields
 class Problem(NamedTuple):
     """What is clustered: rows of positive weight only.
 
@@ -41,6 +58,7 @@ class Problem(NamedTuple):
     k: int
 
 
+@_named_by_fields
 class State(NamedTuple):
     """What the half-steps write. Each role sees all of it, and can write what its role owns.
 
@@ -69,6 +87,13 @@ class State(NamedTuple):
     sums: np.ndarray
     origin: np.ndarray
     shift: np.ndarray
+
+
+def __getattr__(name: str) -> Any:
+    """A stand-in for a record of other fields, so that what was stored for it is seen to be out of date."""
+    if re.fullmatch(r"(Problem|State)_[0-9a-f]{12}", name):
+        return type(name, (), {})
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 class Door(NamedTuple):

@@ -1,5 +1,7 @@
 """The Solver: strategies and options put together, and the best of its restarts."""
 
+import contextlib
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass, field, fields
 from typing import Any
@@ -8,14 +10,17 @@ import numpy as np
 
 from kmtoolkit.descent import Descent, Parts
 from kmtoolkit.initializers.explicit import Explicit
-from kmtoolkit.kernels.jit import thread_limit
+from kmtoolkit.kernels.grid import watched
+from kmtoolkit.kernels.threads import sharing_threads
 from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean
-from kmtoolkit.options import Limits, Snapshot, as_seed, check_options, copy_seed, interrupts, same, spell
+from kmtoolkit.options import Abandoned, Limits, Snapshot, as_seed, check_options, copy_seed, interrupts, same, spell
 from kmtoolkit.problem import Door, admit, as_centers, read_only
 from kmtoolkit.registry import check_partners, resolve
 from kmtoolkit.result import Result, Run, Status
 
 __all__ = ["Solver"]
+
+logger = logging.getLogger("kmtoolkit")
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -137,18 +142,23 @@ class Solver:
             given = as_centers(given, door.problem.k, door.problem.X.shape[1], door.largest)
         restarts = self.n_init if given is None else 1
         root = self.rng if isinstance(self.rng, np.random.SeedSequence) else np.random.SeedSequence(self.rng)
+        logger.info("fit %d x %d, k=%d, %d restarts: %r", *door.problem.X.shape, door.problem.k, restarts, self)
         best: Descent | None = None
         runs: list[Run] = []
-        with thread_limit(self.threads), interrupts(self.on_interrupt, limits), limits.showing(restarts):
-            for restart in range(restarts):
-                if runs and limits.over():
-                    break
-                limits.restart = restart
-                seed = copy_seed(root, skip=restart)  # its first restart is this one
-                descent = Descent(self._parts, self._objective, door, seed, given, limits, self.tol, self.verify)
-                runs.append(descent.run())
-                if best is None or descent.data.objective < best.data.objective:
-                    best = descent
+        with sharing_threads(self.threads), interrupts(self.on_interrupt, limits), limits.showing(restarts):
+            with contextlib.suppress(Abandoned), watched(limits.look):
+                for restart in range(restarts):
+                    if runs and limits.over():
+                        break
+                    limits.restart = restart
+                    seed = copy_seed(root, skip=restart)  # its first restart is this one
+                    descent = Descent(self._parts, self._objective, door, seed, given, limits, self.tol, self.verify)
+                    runs.append(descent.run())
+                    run = runs[-1]
+                    logger.info("restart %d: objective %.10g, %d iterations, %s", restart, run.objective, run.n_iter,
+                                run.status)  # fmt: skip
+                    if best is None or descent.data.objective < best.data.objective:
+                        best = descent
             assert best is not None
             ended = Status.TIME if runs[-1].status is Status.TIME else limits.ended
             return _result(door, best, tuple(runs), ended)

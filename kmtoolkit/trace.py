@@ -1,5 +1,6 @@
 """The certificate: one row per half-step, judged as it is written and rebuilt exactly at the end."""
 
+import logging
 import time
 from typing import Any
 
@@ -9,6 +10,8 @@ from kmtoolkit.errors import DescentError
 from kmtoolkit.objectives import Step
 
 __all__ = ["Recorder", "Trace"]
+
+logger = logging.getLogger("kmtoolkit")
 
 DRIFTED = 1e-6
 
@@ -148,6 +151,7 @@ class Recorder:
         self.terms = 0.0  # magnitude of all terms that drops were added up from
         self.columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
         self.start = time.perf_counter()
+        self.mark()
 
     def add(
         self, iteration: int, phase: str, who: str, step: Step, empty: int, max_shift: float, value: float | None = None
@@ -174,6 +178,17 @@ class Recorder:
                   step.moved, step.refused, empty, max_shift, step.distances)  # fmt: skip
         for column, entry in zip(self.columns.values(), values, strict=True):
             column.append(entry)
+        logger.debug("iteration %d, %s: objective %.10g, %d rows moved", iteration, phase, self.live, step.moved)
+
+    def mark(self) -> None:
+        """Remember the trace as it is, up to a settled assignment."""
+        self.marked = len(self.columns["iteration"])
+
+    def rewind(self) -> int:
+        """Forget what was added since the mark; the iteration of the last entry."""
+        for column in self.columns.values():
+            del column[self.marked :]
+        return int(self.columns["iteration"][-1])
 
     @property
     def drifted(self) -> bool:

@@ -111,17 +111,6 @@ def test_the_noise_of_a_means_update_is_of_the_order_of_rounding():
     assert (result.trace.noise[~update] == 0).all()
 
 
-@pytest.mark.parametrize(("rows", "operations"), [(1, 1), (100, 10), (10_000, 100), (1_000_003, 3), (5, 10**9)])
-def test_the_grid_covers_every_row_once(rows, operations):
-    from kmtoolkit.kernels.grid import MAX_CHUNKS, cut
-
-    bounds = cut(rows, operations)
-    assert (bounds[0], bounds[-1]) == (0, rows)
-    assert (np.diff(bounds) > 0).all()
-    assert len(bounds) - 1 <= MAX_CHUNKS
-    assert len(cut(rows, operations, most=1)) == 2
-
-
 def test_differences_from_the_origin_are_exact():
     """0, or a value of the column's own where all values lie within a factor of two."""
     rng = np.random.default_rng(0)

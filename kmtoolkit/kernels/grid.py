@@ -1,65 +1,107 @@
-"""The fixed grid: how rows are cut into chunks, and how the chunks' partial results become one.
+"""The fixed grid: how rows are cut into chunks, and how the chunks are run.
 
-The grid depends on the amount of work only, never on the number of threads, and partial results are merged in
-a fixed binary tree. Together they give the same bits for any thread count.
+The grid depends on the amount of work only, never on the number of threads. Each chunk owns what it writes, and
+partial results are merged in a fixed binary tree (``arithmetic.merge_pairs``). Together they give the same bits for
+any number of threads of any kind.
 """
+
+import contextlib
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmtoolkit.kernels.jit import jit
+from kmtoolkit.kernels.jit import jit, parallel_jit, prange, threads_of_numba
+from kmtoolkit.kernels.threads import on_python_threads, prange_is_safe, workers
 
-__all__ = ["add_exact", "cut", "merge_pairs", "two_product", "two_sum"]
+__all__ = ["Grid", "cut", "sweep", "watched"]
 
 MAX_CHUNKS = 64
-SPLITTER = 134217729.0  # 2**27 + 1 halves a float64
 OPERATIONS_PER_CHUNK = 1 << 15  # below this, starting a chunk costs more than it saves
+OPERATIONS_PER_SLICE = 1 << 24  # some milliseconds, after which the clock and Ctrl-C are looked at
+
+_watch: ContextVar[Callable[[], None] | None] = ContextVar("watch", default=None)
 
 
-def cut(rows: int, operations: int, most: int = MAX_CHUNKS) -> np.ndarray:
-    """Bounds (chunks + 1,) int64 that cut ``rows`` rows of ``operations`` each into ``most`` chunks or fewer."""
-    chunks = max(min(rows * operations // OPERATIONS_PER_CHUNK, rows, most, MAX_CHUNKS), 1)
-    return np.arange(chunks + 1, dtype=np.int64) * rows // chunks
+class Grid(NamedTuple):
+    """Rows cut into chunks; the chunks advance together, slice by slice."""
+
+    bounds: np.ndarray  # (chunks + 1,) int64
+    slices: int
+
+    @property
+    def chunks(self) -> int:
+        """The number of chunks, at least 1."""
+        return len(self.bounds) - 1
 
 
-@jit
-def two_sum(a, b):
-    """The rounded sum of two floats and its rounding error (Knuth, TAOCP 2, section 4.2.2)."""
-    total = a + b
-    part = total - a
-    return total, (a - (total - part)) + (b - part)
+def cut(rows: int, operations: int, most: int = MAX_CHUNKS) -> Grid:
+    """Cut ``rows`` rows of ``operations`` each into ``most`` chunks or fewer."""
+    work = rows * operations
+    chunks = max(min(work // OPERATIONS_PER_CHUNK, rows, most, MAX_CHUNKS), 1)
+    return Grid(np.arange(chunks + 1, dtype=np.int64) * rows // chunks, 1 + work // OPERATIONS_PER_SLICE)
 
 
-@jit
-def two_product(a, b):
-    """The rounded product of two floats and its rounding error (Dekker, Numerische Mathematik 18, 1971)."""
-    product = a * b
-    if a == 1.0:
-        return product, 0.0
-    high = a * SPLITTER
-    a_high = high - (high - a)
-    a_low = a - a_high
-    high = b * SPLITTER
-    b_high = high - (high - b)
-    b_low = b - b_high
-    error = ((a_high * b_high - product) + a_high * b_low + a_low * b_high) + a_low * b_low
-    return product, error if error - error == 0.0 else 0.0  # a factor too large to be split
+@contextlib.contextmanager
+def watched(look: Callable[[], None] | None) -> Iterator[None]:
+    """Call ``look()`` after each slice of a sweep that this thread runs; what it raises ends the sweep."""
+    before = _watch.set(look)
+    try:
+        yield
+    finally:
+        _watch.reset(before)
 
 
-@jit
-def add_exact(total, error, at, value):
-    """Add a float to the pair total[at] + error[at], which together carry twice the precision."""
-    total[at], rounding = two_sum(total[at], value)
-    error[at] += rounding
+class sweep:
+    """A chunk body, and the three ways to run it over a grid: on this thread, by ``prange``, on Python threads.
+
+    Parameters
+    ----------
+    body : function
+        ``body(lo, hi, t, *args)`` does rows lo to hi, which belong to chunk t. It is called for one slice after
+        the other, so it adds to what it owns, and may own only what is its rows' or chunk t's.
+    """
+
+    def __init__(self, body: Callable[..., None]) -> None:
+        functools.update_wrapper(self, body)
+        self.chunk = jit(body)
+        self.parallel = parallel_jit(_loop_over_chunks(body, self.chunk))
+
+    def __call__(self, grid: Grid, *args: Any) -> None:
+        lo, width = grid.bounds[:-1], np.diff(grid.bounds)
+        for s in range(grid.slices):
+            self._run(lo + width * s // grid.slices, lo + width * (s + 1) // grid.slices, args)
+            if (look := _watch.get()) is not None:
+                look()
+
+    def _run(self, lo: np.ndarray, hi: np.ndarray, args: tuple) -> None:
+        """Run rows lo[t] to hi[t] of each chunk t."""
+        threads = min(workers(), len(lo))
+        if threads == 1:
+            for t in range(len(lo)):
+                self.chunk(lo[t], hi[t], t, *args)
+        elif prange_is_safe():
+            with threads_of_numba(threads):
+                self.parallel(lo, hi, *args)
+        else:
+            on_python_threads(self.chunk, lo, hi, args, threads)
 
 
-@jit
-def merge_pairs(total, error):
-    """Sum the chunks (rows) of total (chunks, m) and error (chunks, m) into row 0, in a binary tree."""
-    chunks, m = total.shape
-    step = 1
-    while step < chunks:
-        for t in range(0, chunks - step, 2 * step):
-            for j in range(m):
-                add_exact(total[t], error[t], j, total[t + step, j])
-                error[t, j] += error[t + step, j]
-        step *= 2
+def _loop_over_chunks(body: Callable[..., None], chunk: Callable[..., None]) -> Callable[..., None]:
+    """The parallel loop over chunks, spelt out for the arguments of ``body``.
+
+    Numba can neither pass on ``*args`` that hold records, nor cache a function that closes over a kernel; so the loop
+    is written for each body, and finds its kernel as a global.
+    """
+    name, arguments = body.__name__, ", ".join(list(inspect.signature(body).parameters)[3:])
+    source = (
+        f"def {name}_by_prange(lo, hi, {arguments}):\n"
+        f"    for t in prange(len(lo)):\n"
+        f"        {name}(lo[t], hi[t], int64(t), {arguments})\n"
+    )
+    space: dict[str, Any] = {"prange": prange, "int64": np.int64, name: chunk, "__name__": body.__module__}
+    exec(compile(source, body.__code__.co_filename, "exec"), space)
+    return space[f"{name}_by_prange"]

@@ -1,43 +1,31 @@
 """How kernels are compiled: the only module that names ``numba.njit``.
 
 Kernels are cached on disk, release the GIL and follow IEEE arithmetic: no fast-math, because a re-associated
-sum changes ties, and ties decide labels. Numba checks only the file of a kernel for changes, not the files of
-the functions it calls and of the records it takes, so each cache entry also carries a fingerprint of them all.
+sum changes ties, and ties decide labels.
 """
 
-import hashlib
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import numba
 
-__all__ = ["jit", "parallel_jit", "prange", "thread_limit"]
+from kmtoolkit.kernels.cache import disk_cache
+
+__all__ = [
+    "COMPILED", "current_threads", "jit", "launch", "layer", "most_threads", "parallel_jit", "plain_python", "prange",
+    "threads_of_numba",
+]  # fmt: skip
 
 prange = numba.prange
-
-
-def _fingerprint() -> str:
-    package = Path(__file__).parents[1]
-    digest = hashlib.sha256()
-    for source in (package / "problem.py", *sorted((package / "kernels").glob("*.py"))):
-        digest.update(source.relative_to(package).as_posix().encode())
-        digest.update(source.read_bytes())
-    return digest.hexdigest()
-
-
-FINGERPRINT = _fingerprint()
+plain_python: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
+COMPILED: list[Any] = []  # every kernel, in order of definition
 
 
 def _compile(function: Callable, **flags: Any) -> Callable:
-    flags = {"nogil": True, "error_model": "numpy", **flags}
-    try:
-        kernel = numba.njit(cache=True, **flags)(function)
-    except RuntimeError:  # no place to cache: a read-only installation without a home directory
-        return numba.njit(**flags)(function)
-    cache_file = getattr(getattr(kernel, "_cache", None), "_cache_file", None)
-    if cache_file is not None:
-        cache_file._source_stamp = (cache_file._source_stamp, FINGERPRINT)
+    kernel = numba.njit(nogil=True, error_model="numpy", **flags)(function)
+    if not plain_python:
+        kernel._cache = disk_cache(function)
+        COMPILED.append(kernel)
     return kernel
 
 
@@ -47,21 +35,46 @@ def jit(function: Callable) -> Callable:
 
 
 def parallel_jit(function: Callable) -> Callable:
-    """Compile a kernel whose ``prange`` loops run over chunks of rows in parallel."""
+    """Compile a kernel whose ``prange`` loops run in parallel."""
     return _compile(function, parallel=True)
 
 
-class thread_limit:
-    """Let kernels use at most ``threads`` threads inside a ``with`` block; None leaves the setting alone."""
+def layer() -> str | None:
+    """The threading layer that Numba has launched in this process, or in one it was forked from; None before that."""
+    try:
+        return str(numba.threading_layer())
+    except ValueError:
+        return None
 
-    def __init__(self, threads: int | None) -> None:
+
+def launch() -> str | None:
+    """Launch Numba's threads if that has not been done, and return their layer; None if no layer can be loaded."""
+    try:
+        numba.get_num_threads()
+    except (ValueError, ImportError):
+        return None
+    return layer()
+
+
+def most_threads() -> int:
+    """As many threads as Numba may ever use."""
+    return int(numba.config.NUMBA_NUM_THREADS)  # type: ignore[attr-defined]
+
+
+def current_threads() -> int:
+    """As many threads as Numba may use now on behalf of this one; launches none."""
+    return most_threads() if layer() is None else int(numba.get_num_threads())
+
+
+class threads_of_numba:
+    """Let Numba use ``threads`` threads for what this thread calls inside a ``with`` block."""
+
+    def __init__(self, threads: int) -> None:
         self.threads = threads
 
     def __enter__(self) -> None:
         self.before = numba.get_num_threads()
-        if self.threads is not None:
-            most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
-            numba.set_num_threads(min(self.threads, most))
+        numba.set_num_threads(self.threads)
 
     def __exit__(self, *exc_info: object) -> None:
         numba.set_num_threads(self.before)

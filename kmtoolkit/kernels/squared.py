@@ -2,14 +2,14 @@
 
 The canonical distance is computed in float64, one feature after the other, from the caller's values. Every
 decision of the package (nearest, accepted, predicted) compares canonical distances; equal ones go to the lower
-index. Each sweep is a chunk body, which owns its rows, and a driver that runs it over the grid; a grid of one chunk
-stays on the calling thread, because waking others costs more than a small sweep.
+index.
 """
 
 import numpy as np
 
-from kmtoolkit.kernels.grid import add_exact, cut, merge_pairs
-from kmtoolkit.kernels.jit import jit, parallel_jit, prange
+from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs
+from kmtoolkit.kernels.grid import cut, sweep
+from kmtoolkit.kernels.jit import jit
 from kmtoolkit.kernels.statistics import move_row
 
 __all__ = ["distances_to", "lower_closest", "nearest", "potentials", "settle", "squared_distance"]
@@ -25,8 +25,8 @@ def squared_distance(X, i, centers, j):
     return total
 
 
-@jit
-def nearest_chunk(lo, hi, X, features, labels):
+@sweep
+def _nearest(lo, hi, t, X, features, labels):
     """labels[lo:hi] = the lowest index among the nearest centers; features (d, k) are the centers, transposed.
 
     All k sums grow together, feature by feature: the canonical order for each of them, and one vector loop.
@@ -47,37 +47,17 @@ def nearest_chunk(lo, hi, X, features, labels):
         labels[i] = best
 
 
-@parallel_jit
-def _nearest(bounds, X, features, labels):
-    """Run nearest_chunk over the grid."""
-    if len(bounds) == 2:
-        nearest_chunk(bounds[0], bounds[1], X, features, labels)
-    else:
-        for t in prange(len(bounds) - 1):
-            nearest_chunk(bounds[t], bounds[t + 1], X, features, labels)
-
-
 def nearest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
     """Write the index of the nearest center of each row of X (n, d) to labels (n,) int32."""
     _nearest(cut(len(X), centers.size), X, centers.T.copy(), labels)
 
 
-@jit
-def distances_to_chunk(lo, hi, X, centers, labels, out):
+@sweep
+def _distances_to(lo, hi, t, X, centers, labels, out):
     """out[lo:hi] = distances from rows of X (n, d) to centers[labels]; a single label stands for all rows."""
     shared = len(labels) == 1
     for i in range(lo, hi):
         out[i] = squared_distance(X, i, centers, labels[0] if shared else labels[i])
-
-
-@parallel_jit
-def _distances_to(bounds, X, centers, labels, out):
-    """Run distances_to_chunk over the grid."""
-    if len(bounds) == 2:
-        distances_to_chunk(bounds[0], bounds[1], X, centers, labels, out)
-    else:
-        for t in prange(len(bounds) - 1):
-            distances_to_chunk(bounds[t], bounds[t + 1], X, centers, labels, out)
 
 
 def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -> np.ndarray:
@@ -88,50 +68,29 @@ def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -
     return out
 
 
-@jit
-def potentials_chunk(lo, hi, X, weights, closest, candidates, total, error):
-    """Add w · min(closest, distance) of rows lo:hi to total and error, one entry per candidate (t, d)."""
+@sweep
+def _potentials(lo, hi, t, X, weights, closest, candidates, total, error):
+    """Add w · min(closest, distance) of rows lo:hi to row t of total and error (chunks, candidates)."""
     for i in range(lo, hi):
         for c in range(len(candidates)):
             distance = min(closest[i], squared_distance(X, i, candidates, c))
-            add_exact(total, error, c, weights[i] * distance)
-
-
-@parallel_jit
-def _potentials(bounds, X, weights, closest, candidates, total, error):
-    """Run potentials_chunk over the grid; chunk t adds to row t of total and error (chunks, candidates)."""
-    if len(bounds) == 2:
-        potentials_chunk(bounds[0], bounds[1], X, weights, closest, candidates, total[0], error[0])
-    else:
-        for t in prange(len(bounds) - 1):
-            potentials_chunk(bounds[t], bounds[t + 1], X, weights, closest, candidates, total[t], error[t])
+            add_exact(total[t], error[t], c, weights[i] * distance)
 
 
 def potentials(X: np.ndarray, weights: np.ndarray, closest: np.ndarray, candidates: np.ndarray) -> np.ndarray:
     """For each candidate (t, d): sum over rows of w · min(closest, squared distance to it), (t,) float64."""
-    bounds = cut(len(X), candidates.size)
-    total = np.zeros((len(bounds) - 1, len(candidates)))
-    error = np.zeros_like(total)
-    _potentials(bounds, X, weights, closest, candidates, total, error)
+    grid = cut(len(X), candidates.size)
+    total, error = np.zeros((2, grid.chunks, len(candidates)))
+    _potentials(grid, X, weights, closest, candidates, total, error)
     merge_pairs(total, error)
     return total[0] + error[0]
 
 
-@jit
-def lower_closest_chunk(lo, hi, X, center, closest):
+@sweep
+def _lower_closest(lo, hi, t, X, center, closest):
     """closest[lo:hi] = the lesser of itself and the distance to center (1, d)."""
     for i in range(lo, hi):
         closest[i] = min(closest[i], squared_distance(X, i, center, 0))
-
-
-@parallel_jit
-def _lower_closest(bounds, X, center, closest):
-    """Run lower_closest_chunk over the grid."""
-    if len(bounds) == 2:
-        lower_closest_chunk(bounds[0], bounds[1], X, center, closest)
-    else:
-        for t in prange(len(bounds) - 1):
-            lower_closest_chunk(bounds[t], bounds[t + 1], X, center, closest)
 
 
 def lower_closest(X: np.ndarray, center: np.ndarray, closest: np.ndarray) -> None:
@@ -139,8 +98,8 @@ def lower_closest(X: np.ndarray, center: np.ndarray, closest: np.ndarray) -> Non
     _lower_closest(cut(len(X), X.shape[1]), X, center, closest)
 
 
-@jit
-def settle_chunk(lo, hi, t, rows, problem, state, accepted, force, moves):
+@sweep
+def settle(lo, hi, t, rows, problem, state, accepted, force, moves):
     """Accept or refuse the changed labels of rows[lo:hi]; state.labels and accepted (n,) agree afterwards.
 
     A row moves if its new center is nearer, or equally near with a lower index; ``force`` accepts all, and so
@@ -161,13 +120,3 @@ def settle_chunk(lo, hi, t, rows, problem, state, accepted, force, moves):
         accepted[i] = new
         add_exact(moves.drop[t], moves.drop_error[t], 0, weights[i] * (before - after))
         move_row(X, i, weights[i], state.origin, old, new, moves, t)
-
-
-@parallel_jit
-def settle(bounds, rows, problem, state, accepted, force, moves):
-    """Settle the changed labels of ``rows`` (m,) int64 over the grid; see settle_chunk."""
-    if len(bounds) == 2:
-        settle_chunk(bounds[0], bounds[1], 0, rows, problem, state, accepted, force, moves)
-    else:
-        for t in prange(len(bounds) - 1):
-            settle_chunk(bounds[t], bounds[t + 1], t, rows, problem, state, accepted, force, moves)

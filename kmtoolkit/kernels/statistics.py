@@ -8,8 +8,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kmtoolkit.kernels.grid import add_exact, cut, merge_pairs, two_product, two_sum
-from kmtoolkit.kernels.jit import jit, parallel_jit, prange
+from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs, two_product, two_sum
+from kmtoolkit.kernels.grid import Grid, cut, sweep
+from kmtoolkit.kernels.jit import jit
 
 __all__ = ["Moves", "absorb", "cluster_means", "cluster_totals", "column_moment", "move_row", "new_moves"]
 
@@ -28,10 +29,10 @@ class Moves(NamedTuple):
     hash: np.ndarray  # (chunks,) uint64: change of the labels' hash
 
 
-def new_moves(rows: int, k: int, d: int) -> tuple[np.ndarray, Moves]:
+def new_moves(rows: int, k: int, d: int) -> tuple[Grid, Moves]:
     """The grid over ``rows`` moved rows and its empty Moves; partial sums never outweigh the rows they sum."""
-    bounds = cut(rows, 16 * d, most=rows // k + 1)
-    chunks = len(bounds) - 1
+    grid = cut(rows, 16 * d, most=rows // k + 1)
+    chunks = grid.chunks
     sums, mass, drop = (np.zeros((2, chunks, m)) for m in (k * d, k, 1))
     moves = Moves(
         sums=sums[0],
@@ -44,7 +45,7 @@ def new_moves(rows: int, k: int, d: int) -> tuple[np.ndarray, Moves]:
         tally=np.zeros((chunks, 2), np.int64),
         hash=np.zeros(chunks, np.uint64),
     )
-    return bounds, moves
+    return grid, moves
 
 
 @jit
@@ -116,39 +117,35 @@ def cluster_means(sums, sums_error, mass, mass_error, counts, mean, rounding):
                 rounding[j, f] = rest / mass[j]
 
 
-@jit
-def cluster_totals(values, weights, labels, k):
-    """Sums of w · value over the rows of each cluster, (k,) float64 totals and (k,) errors."""
-    total, error = np.zeros(k), np.zeros(k)
-    for i in range(len(values)):
-        add_exact(total, error, labels[i], weights[i] * values[i])
-    return total, error
+@sweep
+def _cluster_totals(lo, hi, t, values, weights, labels, total, error):
+    """Add w · value of rows lo:hi to the entry of their cluster in row t of total and error (chunks, k)."""
+    for i in range(lo, hi):
+        add_exact(total[t], error[t], labels[i], weights[i] * values[i])
 
 
-@jit
-def column_moment_chunk(lo, hi, X, weights, about, squared, total, error):
-    """Add w · (x - about), or of its square, of rows lo:hi to total (d,) and error (d,)."""
+def cluster_totals(values: np.ndarray, weights: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
+    """Sums of w · value over the rows of each cluster, (2, k) float64: totals, and what rounding lost of them."""
+    grid = cut(len(values), 8, most=len(values) // k + 1)
+    total, error = np.zeros((2, grid.chunks, k))
+    _cluster_totals(grid, values, weights, labels, total, error)
+    merge_pairs(total, error)
+    return np.stack([total[0], error[0]])
+
+
+@sweep
+def _column_moment(lo, hi, t, X, weights, about, squared, total, error):
+    """Add w · (x - about), or of its square, of rows lo:hi to row t of total and error (chunks, d)."""
     for i in range(lo, hi):
         for f in range(X.shape[1]):
             value = np.float64(X[i, f]) - about[f]
-            add_exact(total, error, f, weights[i] * (value * value if squared else value))
-
-
-@parallel_jit
-def _column_moment(bounds, X, weights, about, squared, total, error):
-    """Run column_moment_chunk over the grid; chunk t adds to row t of total and error (chunks, d)."""
-    if len(bounds) == 2:
-        column_moment_chunk(bounds[0], bounds[1], X, weights, about, squared, total[0], error[0])
-    else:
-        for t in prange(len(bounds) - 1):
-            column_moment_chunk(bounds[t], bounds[t + 1], X, weights, about, squared, total[t], error[t])
+            add_exact(total[t], error[t], f, weights[i] * (value * value if squared else value))
 
 
 def column_moment(X: np.ndarray, weights: np.ndarray, about: np.ndarray, *, squared: bool) -> np.ndarray:
     """Weighted sums over rows of (x - about), or of its square, for each column of X: (d,) float64."""
-    bounds = cut(len(X), 4 * X.shape[1])
-    total = np.zeros((len(bounds) - 1, X.shape[1]))
-    error = np.zeros_like(total)
-    _column_moment(bounds, X, weights, about, squared, total, error)
+    grid = cut(len(X), 4 * X.shape[1])
+    total, error = np.zeros((2, grid.chunks, X.shape[1]))
+    _column_moment(grid, X, weights, about, squared, total, error)
     merge_pairs(total, error)
     return total[0] + error[0]

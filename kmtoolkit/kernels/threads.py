@@ -1,0 +1,103 @@
+"""How many threads a sweep may use, and which kind of them is safe here.
+
+Compiled ``prange`` loops start in a few microseconds, but not everywhere: GNU OpenMP ends a process that was forked
+after its threads had been launched, and Numba's ``workqueue`` aborts when two threads use it at once. In these places
+sweeps run on Python threads instead; kernels release the GIL.
+"""
+
+import contextlib
+import math
+import multiprocessing
+import os
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+from typing import Any
+
+from kmtoolkit.kernels import jit
+
+__all__ = ["on_python_threads", "prange_is_safe", "sharing_threads", "workers"]
+
+_limit: ContextVar[int | None] = ContextVar("limit", default=None)
+_fits: set[object] = set()  # what runs in this process now, and shares its threads
+_forked = jit.layer() is not None and multiprocessing.parent_process() is not None
+
+
+def _after_fork() -> None:
+    global _forked
+    _forked = jit.layer() is not None
+    _fits.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)
+
+
+@contextlib.contextmanager
+def sharing_threads(threads: int | None) -> Iterator[None]:
+    """Run a fit with at most ``threads`` threads, strategies included; None: with its share of the process's."""
+    fit = object()
+    most = None if threads is None else min(threads, jit.most_threads())
+    limit = _limit.set(most)
+    _fits.add(fit)
+    try:
+        with contextlib.nullcontext() if most is None or jit.launch() is None else jit.threads_of_numba(most):
+            yield
+    finally:
+        _fits.discard(fit)
+        _limit.reset(limit)
+
+
+def workers() -> int:
+    """How many threads a sweep may use now, the calling one included."""
+    if jit.plain_python:
+        return 1
+    return _limit.get() or max(min(jit.current_threads(), _elsewhere) // max(len(_fits), 1), 1)
+
+
+def prange_is_safe() -> bool:
+    """Whether compiled parallel loops can run here; launches Numba's threads if that has not been done."""
+    return not _forked and jit.launch() not in (None, "workqueue")
+
+
+def on_python_threads(chunk: Callable[..., None], lo: Any, hi: Any, args: tuple, threads: int) -> None:
+    """Run ``chunk`` for each t on so many threads, the calling one included; the first exception is raised again."""
+    errors: list[BaseException] = []
+
+    def work(first: int) -> None:
+        try:
+            for t in range(first, len(lo), threads):
+                chunk(lo[t], hi[t], t, *args)
+        except BaseException as error:  # of any kind, raised below for the caller
+            errors.append(error)
+
+    helpers = [threading.Thread(target=work, args=(first,)) for first in range(1, threads)]
+    for helper in helpers:
+        helper.start()
+    work(0)
+    for helper in helpers:
+        helper.join()
+    if errors:
+        raise errors[0]
+
+
+def _cpu_quota(file: str = "/sys/fs/cgroup/cpu.max") -> int:
+    """The processors a container may keep busy."""
+    try:
+        quota, period = Path(file).read_text().split()
+        return math.ceil(int(quota) / int(period))
+    except (OSError, ValueError):  # no container, or "max"
+        return sys.maxsize
+
+
+def _told_elsewhere() -> int:
+    """The limit that other libraries go by, as in Dask's workers; NUMBA_NUM_THREADS comes before it."""
+    told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
+    if os.environ.get("NUMBA_NUM_THREADS"):
+        return sys.maxsize
+    return max(int(told), 1) if told.isdigit() else _cpu_quota()
+
+
+_elsewhere = _told_elsewhere()

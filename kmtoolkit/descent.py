@@ -195,7 +195,8 @@ class Descent:
         if step.refused and part.row.exact:
             raise self.broken(part, f"is declared exact, but proposed {step.refused} labels that are not nearer")
         self.moved = step.moved
-        self.add(phase, part, step)
+        with watched(None):  # settled: what would be taken back now is the iteration before
+            self.add(phase, part, step)
 
     def update(self) -> None:
         """Let the updater move the centers, check them, and measure the drop."""

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kmtoolkit.kernels.threads import sharing_threads
 from kmtoolkit.objectives import OBJECTIVES
 from kmtoolkit.problem import as_rows
 from kmtoolkit.trace import Trace
@@ -130,7 +131,9 @@ class Result:
         TypeError, ValueError
             If X is not a finite, real (m, d) array.
         """
-        return OBJECTIVES[self.objective_name].nearest(as_rows(X, self.centers), self.centers)
+        rows = as_rows(X, self.centers)
+        with sharing_threads(None):
+            return OBJECTIVES[self.objective_name].nearest(rows, self.centers)
 
     def transform(self, X: Any) -> np.ndarray:
         """Distances from rows to centers, unsquared.
@@ -150,7 +153,9 @@ class Result:
         TypeError, ValueError
             If X is not a finite, real (m, d) array.
         """
-        return OBJECTIVES[self.objective_name].transform(as_rows(X, self.centers), self.centers)
+        rows = as_rows(X, self.centers)
+        with sharing_threads(None):
+            return OBJECTIVES[self.objective_name].transform(rows, self.centers)
 
     def summary(self) -> str:
         """A few lines for reading: how the fit went, its certificate, and the clusters.

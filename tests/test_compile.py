@@ -1,7 +1,9 @@
 """Compilation: nothing twice, nothing at import, and nothing at all once the disk cache has it."""
 
-import json
+import concurrent.futures
+import importlib
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -9,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from processes import python
 
 import kmtoolkit as km
 from kmtoolkit.kernels.jit import COMPILED
@@ -40,48 +43,53 @@ def test_a_second_fit_of_the_same_dtypes_compiles_nothing(dtype):
 PROBE = """
 import json
 import numba
+import numpy as np
 import kmtoolkit as km
 from kmtoolkit.kernels.jit import COMPILED
 
 def compiled():
     return [sum(sum(getattr(k.stats, name).values()) for k in COMPILED) for name in ("cache_misses", "cache_hits")]
 at_import = sum(len(k.signatures) for k in COMPILED)
-result = km.kmeans(km.datasets.iris().X, 3, rng=0)
-result.predict(km.datasets.iris().X)
+X = np.tile(km.datasets.iris().X, (COPIES, 1)).astype("DTYPE")
+result = km.kmeans(X, 3, rng=0)
+result.predict(X)
 print(json.dumps([at_import, *compiled(), result.objective]))
 """
 
 
-def probe(where, **environment):
-    ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", PROBE],
-        capture_output=True, text=True, cwd=where, env=os.environ | environment,
-    )  # fmt: skip
-    assert ran.returncode == 0, ran.stderr
-    return json.loads(ran.stdout.splitlines()[-1])
+def probe(where, dtype="float64", copies=1, **environment):
+    """Kernels at import, compiled, loaded; the objective. Many copies of the rows are cut into many chunks."""
+    return python(PROBE.replace("DTYPE", dtype).replace("COPIES", str(copies)), where=where, **environment)
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the package that Python finds before the installed one."""
+    shutil.copytree(Path(km.__file__).parent, tmp_path / "kmtoolkit", ignore=shutil.ignore_patterns("__pycache__"))
+    return tmp_path
 
 
 def test_a_second_process_loads_every_kernel_from_disk(tmp_path):
-    cache = {"NUMBA_CACHE_DIR": str(tmp_path)}
-    at_import, misses, hits, first = probe(tmp_path, **cache)
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": 2}
+    at_import, misses, hits, first = probe(tmp_path, copies=60, **cache)
     assert at_import == 0
     assert (misses > 0, hits) == (True, 0)
-    at_import, misses, hits, second = probe(tmp_path, **cache)
+    assert list(tmp_path.rglob("*_by_prange*"))
+    at_import, misses, hits, second = probe(tmp_path, copies=60, **cache)
     assert at_import == 0
     assert (misses, hits > 0) == (0, True)
     assert first == second
 
 
-def test_an_edited_kernel_is_not_served_from_a_stale_cache(tmp_path):
+def test_an_edited_kernel_is_not_served_from_a_stale_cache(copy):
     """Numba checks only a kernel's own file; here a function it calls changes in another."""
-    shutil.copytree(Path(km.__file__).parent, tmp_path / "kmtoolkit", ignore=shutil.ignore_patterns("__pycache__"))
-    environment = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "PYTHONPATH": str(tmp_path)}
-    *_, before = probe(tmp_path, **environment)
-    source = tmp_path / "kmtoolkit" / "kernels" / "arithmetic.py"
+    environment = {"NUMBA_CACHE_DIR": str(copy / "cache"), "PYTHONPATH": str(copy)}
+    *_, before = probe(copy, **environment)
+    source = copy / "kmtoolkit" / "kernels" / "arithmetic.py"
     right, wrong = "two_sum(total[at], value)", "two_sum(total[at], 2.0 * value)"
     assert source.read_text().count(right) == 1
     source.write_text(source.read_text().replace(right, wrong))
-    *_, after = probe(tmp_path, **environment)
+    *_, after = probe(copy, **environment)
     assert after == pytest.approx(2 * before)
 
 
@@ -91,3 +99,133 @@ def test_without_jit_the_answer_is_the_same(tmp_path):
     at_import, misses, hits, plain = probe(tmp_path, NUMBA_DISABLE_JIT="1")
     assert (at_import, misses, hits) == (0, 0, 0)
     assert plain == pytest.approx(compiled, rel=1e-15)
+
+
+def test_an_installation_that_can_not_be_written_and_no_home(copy):
+    """Kernels are compiled in each process, and the answer is right."""
+    for folder in ("kernels", "."):
+        (copy / "kmtoolkit" / folder / "__pycache__").write_text("a file, so that no folder can be made here")
+    nowhere = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "LOCALAPPDATA": "/dev/null", "NUMBA_CACHE_DIR": None}
+    for _ in range(2):
+        at_import, misses, hits, objective = probe(copy, PYTHONPATH=str(copy), **nowhere)
+        assert (at_import, misses > 0, hits) == (0, True, 0)
+        assert objective == probe(copy)[-1]
+
+
+def test_a_cache_that_can_not_be_written(tmp_path):
+    """As on a full disk: where a folder should be there is a file."""
+    (tmp_path / "cache").mkdir()
+    code = "import shutil; import kmtoolkit; shutil.rmtree('cache'); open('cache', 'w').close()" + PROBE
+    *_, objective = python(
+        code.replace("DTYPE", "float64").replace("COPIES", "1"), where=tmp_path, NUMBA_CACHE_DIR=tmp_path / "cache"
+    )
+    assert objective == probe(tmp_path)[-1]
+
+
+def test_processes_that_compile_into_one_cache_at_once(tmp_path):
+    """Numba numbers its files, so that one process could be given what another compiled for other types."""
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_NUM_THREADS": 1}
+    dtypes = ["float64", "float32"]
+    with concurrent.futures.ThreadPoolExecutor(4) as pool:
+        started = list(pool.map(lambda dtype: probe(tmp_path, dtype, **cache)[-1], dtypes * 2))
+    for dtype, one, other in zip(dtypes, started, started[2:], strict=False):
+        _, misses, hits, objective = probe(tmp_path, dtype, **cache)
+        assert (misses, hits > 0) == (0, True)
+        assert one == other == objective == probe(tmp_path, dtype)[-1]
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and path.suffix != ".kernel"]
+
+
+def test_damaged_entries_are_compiled_anew(tmp_path):
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    *_, misses, _, first = probe(tmp_path, **cache)
+    entries = sorted((tmp_path / "cache").rglob("*.kernel"))
+    for i, entry in enumerate(entries):
+        content = entry.read_bytes()
+        entry.write_bytes([content[: len(content) // 2], b"", b"not a pickle"][i % 3])
+    assert probe(tmp_path, **cache)[1:] == [misses, 0, first]
+    assert probe(tmp_path, **cache)[1] == 0
+
+
+def test_entries_of_one_signature_are_not_given_for_another(tmp_path):
+    """Not even if files change places."""
+    cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
+    *_, first = probe(tmp_path, **cache)
+    *_, single = probe(tmp_path, "float32", **cache)
+    kernels = {}
+    for entry in (tmp_path / "cache").rglob("*.kernel"):
+        kernels.setdefault(entry.name.rpartition(".")[0].rpartition(".")[0], []).append(entry)
+    pairs = [entries for entries in kernels.values() if len(entries) == 2]
+    assert pairs
+    for one, other in pairs:
+        content = one.read_bytes()
+        one.write_bytes(other.read_bytes())
+        other.write_bytes(content)
+    assert probe(tmp_path, **cache)[-1] == first
+    assert probe(tmp_path, "float32", **cache)[-1] == single
+
+
+USER_KERNEL = """
+import json
+import numba
+import kmtoolkit as km
+
+@numba.njit(cache=True)
+def total(problem, state):
+    return state.mass.sum()
+
+seen = []
+def update(problem, state):
+    seen.append(total(problem, state))
+    state.centers[:] = state.origin + state.sums / state.mass[:, None]
+
+km.Solver(update=update, max_iter=1).fit([[1.0], [2.0], [6.0]], 1)
+print(json.dumps([*seen, sum(total.stats.cache_hits.values())]))
+"""
+
+
+def test_a_users_cached_kernel_does_not_outlive_the_fields_of_the_records(copy):
+    """Two arrays of one type change places: Numba alone would go on reading the wrong one."""
+    (copy / "user.py").write_text(USER_KERNEL)
+    run = "import runpy; runpy.run_path('user.py')"
+    environment = {"NUMBA_CACHE_DIR": str(copy / "cache"), "PYTHONPATH": str(copy)}
+    assert python(run, where=copy, **environment) == [3.0, 0]
+    assert python(run, where=copy, **environment) == [3.0, 1]
+    source = copy / "kmtoolkit" / "problem.py"
+    text, mass, shift = source.read_text(), "    mass: np.ndarray\n", "    shift: np.ndarray\n"
+    assert (text.count(mass), text.count(shift)) == (1, 1)
+    source.write_text(text.replace(mass, "<mass>").replace(shift, mass).replace("<mass>", shift))
+    assert python(run, where=copy, **environment) == [3.0, 0]
+
+
+def test_records_are_pickled_by_a_name_that_tells_their_fields():
+    problem = km.Problem(np.zeros((2, 1)), np.ones(2), 1)
+    copied = pickle.loads(pickle.dumps(problem))
+    assert type(copied) is km.Problem
+    assert repr(copied).startswith("Problem(X=")
+    gone = importlib.import_module("kmtoolkit.problem").State_0123456789ab
+    assert gone is not km.State
+    with pytest.raises(AttributeError, match="has no attribute 'Sate'"):
+        km.problem.Sate  # noqa: B018
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no pseudo-terminals")
+def test_who_waits_for_the_first_compilation_is_told_why(tmp_path):
+    """On a terminal, once; not if it is loaded from disk, and never where nobody looks (see ``python``)."""
+
+    def on_a_terminal():
+        master, slave = os.openpty()
+        environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
+        code = [sys.executable, "-c", PROBE.replace("DTYPE", "float64").replace("COPIES", "1")]
+        subprocess.run(code, stdout=subprocess.DEVNULL, stderr=slave, env=environment, check=True)
+        os.write(slave, b"end")
+        os.close(slave)
+        text = b""
+        while not text.endswith(b"end"):
+            text += os.read(master, 10_000)
+        os.close(master)
+        return text.decode()
+
+    assert on_a_terminal() == (
+        "kmtoolkit compiles its kernels, which takes some seconds; later sessions load them from disk.\r\nend"
+    )
+    assert on_a_terminal() == "end"

@@ -1,0 +1,220 @@
+"""Ended from outside, at any moment: a fit returns its latest assignment, and nothing is corrupted."""
+
+import itertools
+import signal
+import sys
+
+import numpy as np
+import pytest
+import reference
+from processes import FIT, python
+
+import kmtoolkit as km
+from kmtoolkit.kernels import grid
+from kmtoolkit.options import Limits
+
+rng = np.random.default_rng(7)
+X = np.round(rng.normal(size=(300, 2)), 1)
+W = rng.integers(0, 3, 300).astype(float)
+START = np.vstack([X[:6], [[40.0, 40.0], [50.0, 50.0]]])
+
+
+@pytest.fixture
+def thin_slices(monkeypatch):
+    """Every sweep is cut into many chunks and slices, however small it is."""
+    monkeypatch.setattr(grid, "OPERATIONS_PER_CHUNK", 64)
+    monkeypatch.setattr(grid, "OPERATIONS_PER_SLICE", 64)
+
+
+def strike(monkeypatch, moment):
+    """Let the clock of fits with a time limit strike when it is looked at for the moment-th time; count the looks."""
+    looks = itertools.count()
+    monkeypatch.setattr(Limits, "out_of_time", lambda limits: limits.max_seconds is not None and next(looks) >= moment)
+    return looks
+
+
+def bits(result):
+    arrays = result.centers, result.labels, result.sizes, result.trace.objective, result.trace.drop, result.trace.moved
+    return [a.tobytes() for a in arrays]
+
+
+@pytest.mark.parametrize(("rows", "operations"), [(1, 1), (100, 10), (10_000, 100), (1_000_003, 3), (5, 10**9)])
+def test_the_grid_covers_every_row_once(rows, operations):
+    bounds, slices = cut = grid.cut(rows, operations)
+    assert (bounds[0], bounds[-1]) == (0, rows)
+    assert (np.diff(bounds) > 0).all()
+    assert 1 <= cut.chunks <= grid.MAX_CHUNKS
+    assert grid.cut(rows, operations, most=1).chunks == 1
+    assert slices >= rows * operations / grid.OPERATIONS_PER_SLICE
+
+
+def test_every_row_is_visited_once_and_in_the_order_of_its_chunk(thin_slices):
+    visits = []
+
+    @grid.sweep
+    def visit(lo, hi, t, out):
+        visits.extend((t, i) for i in range(lo, hi))
+
+    visit.chunk = visit.__wrapped__
+    cut = grid.cut(1000, 7)
+    with km.kernels.threads.sharing_threads(1):
+        visit(cut, None)
+    assert cut.slices > 5
+    assert [i for _, i in sorted(visits)] == list(range(1000))
+    assert all(cut.bounds[t] <= i < cut.bounds[t + 1] for t, i in visits)
+
+
+def test_slices_change_no_bit(monkeypatch):
+    solver = km.Solver(rng=0, tol=0)
+    monkeypatch.setattr(grid, "OPERATIONS_PER_CHUNK", 64)
+    whole = solver.fit(X, 8, sample_weight=W)
+    monkeypatch.setattr(grid, "OPERATIONS_PER_SLICE", 64)
+    assert bits(solver.fit(X, 8, sample_weight=W)) == bits(whole)
+
+
+OPTIONS = [
+    {"empty": "farthest"},
+    {"empty": "drop"},
+    {"empty": "keep", "verify": True},
+    {"empty": "random", "n_init": 3},
+]
+
+
+@pytest.mark.parametrize("options", OPTIONS, ids=str)
+def test_time_may_be_over_at_any_moment(options, thin_slices, monkeypatch):
+    """Wherever the clock strikes, the result is that of a fit with so many iterations, bit for bit."""
+    solver = km.Solver("random", tol=0, rng=3, max_seconds=1e9, **options)
+    starts = {} if "n_init" in options else {"init_centers": START}
+    looks = strike(monkeypatch, np.inf)
+    solver.fit(X, 8, sample_weight=W, **starts)
+    total = next(looks)
+    ended = set()
+    for moment in range(0, total, max(total // 60, 1)):
+        strike(monkeypatch, moment)
+        result = solver.fit(X, 8, sample_weight=W, **starts)
+        assert result.status is km.Status.TIME or moment >= total - 2  # a fixed point comes before the clock
+        run = result.runs[result.best]
+        twin = km.Solver("random", tol=0, rng=run.seed, max_iter=run.n_iter, empty=options["empty"])
+        assert bits(result) == bits(twin.fit(X, 8, sample_weight=W, **starts))
+        assert (result.labels == result.predict(X)).all()
+        assert result.trace.is_monotone
+        expected = reference.objective(X[W > 0], W[W > 0], result.centers, result.labels[W > 0])
+        assert result.objective == result.trace.objective[-1] == pytest.approx(expected, rel=1e-13)
+        ended.add((len(result.runs), result.n_iter))
+    assert len(ended) >= 3
+    assert total > 100
+
+
+def test_a_fit_that_is_not_certified_is_taken_back_too(thin_slices, monkeypatch):
+    @km.updater("careless", monotone=False)
+    def careless(problem, state):
+        state.centers[:] = state.origin + state.sums / np.maximum(state.mass, 1e-9)[:, np.newaxis]
+
+    solver = km.Solver(X[:5], update="careless", tol=0, max_iter=6, max_seconds=1e9)
+    for moment in range(20, 200, 20):
+        strike(monkeypatch, moment)
+        result = solver.fit(X, 5)
+        assert bits(result) == bits(km.Solver(X[:5], update="careless", tol=0, max_iter=result.n_iter).fit(X, 5))
+
+
+def test_the_first_assignment_is_always_finished(thin_slices, monkeypatch):
+    """There is nothing to return before it."""
+    strike(monkeypatch, 0)
+    result = km.Solver(rng=0, n_init=5, max_seconds=1e9).fit(X, 4)
+    assert (result.status, result.n_iter, len(result.runs)) == (km.Status.TIME, 0, 1)
+
+
+def pressing_at(n_iter):
+    """An assigner that presses Ctrl-C in the middle of iteration n_iter, before its sweep."""
+
+    class Pressing(km.assigners.Dense):
+        calls = 0
+
+        def __call__(self, problem, state):
+            if Pressing.calls == n_iter:
+                signal.raise_signal(signal.SIGINT)
+            Pressing.calls += 1
+            super().__call__(problem, state)
+
+    return Pressing()
+
+
+@pytest.mark.parametrize("n_iter", [1, 4])
+def test_ctrl_c_inside_a_sweep_returns_the_latest_assignment(n_iter, thin_slices):
+    before = signal.getsignal(signal.SIGINT)
+    solver = km.Solver("random", tol=0, rng=1, on_interrupt="return", n_init=3)
+    result = km.Solver("random", pressing_at(n_iter), tol=0, rng=1, on_interrupt="return", n_init=3).fit(X, 6)
+    assert (result.status, result.n_iter, len(result.runs)) == (km.Status.INTERRUPTED, n_iter - 1, 1)
+    assert bits(result) == bits(km.Solver("random", tol=0, rng=1, max_iter=n_iter - 1).fit(X, 6))
+    assert signal.getsignal(signal.SIGINT) is before
+    assert solver.fit(X, 6).status is km.Status.FIXED_POINT
+
+
+@pytest.mark.parametrize("n_iter", [0, 3])
+def test_ctrl_c_inside_a_sweep_raises_by_default(n_iter, thin_slices):
+    with pytest.raises(KeyboardInterrupt):
+        km.Solver(assign=pressing_at(n_iter), rng=1).fit(X, 6)
+
+
+def test_ctrl_c_before_there_is_anything_to_return(thin_slices):
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        km.Solver(assign=pressing_at(0), rng=1, on_interrupt="return").fit(X, 6)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_a_second_ctrl_c_raises_at_once():
+    """Even where nothing looks, as in a strategy that never ends."""
+
+    def endless(problem, state):
+        signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("not reached")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        km.Solver(update=endless, on_interrupt="return", rng=0).fit(X, 3)
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+MOMENTS = (
+    FIT
+    + """
+import json, os, random, signal, threading, time
+from kmtoolkit.kernels import grid
+grid.OPERATIONS_PER_SLICE = 1 << 18
+right = digest()
+began = time.perf_counter()
+digest()
+lasts = time.perf_counter() - began
+moments, ends, wrong = random.Random(0), [], 0
+X = np.random.default_rng(0).normal(size=(9_000, 5))
+for trial in range(MANY):
+    solver = km.Solver(rng=trial, tol=0, max_iter=25, on_interrupt=("raise", "return")[trial % 2])
+    timer = threading.Timer(moments.uniform(0, lasts), os.kill, (os.getpid(), signal.SIGINT))
+    try:
+        timer.start()
+        result = solver.fit(X, 14)
+        ends.append("returned" if result.status is km.Status.INTERRUPTED else "finished")
+        wrong += not (result.trace.is_monotone and (result.labels == result.predict(X)).all())
+        timer.join()
+        time.sleep(0.01)
+    except KeyboardInterrupt:
+        ends[trial:] = ["raised"]
+        timer.join()
+    if trial % 20 == 0:
+        wrong += digest() != right
+print(json.dumps([{end: ends.count(end) for end in ("raised", "returned", "finished")}, wrong, digest() == right]))
+"""
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends the process")
+@pytest.mark.parametrize("layer", ["omp", "workqueue"])
+@pytest.mark.parametrize("many", [20, pytest.param(200, marks=pytest.mark.slow)])
+def test_ctrl_c_at_random_moments(layer, many):
+    ends, wrong, right = python(MOMENTS.replace("MANY", str(many)), NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS=2)
+    assert (wrong, right) == (0, True)
+    assert sum(ends.values()) == many
+    assert ends["raised"] >= many // 4
+    assert ends["returned"] >= many // 10

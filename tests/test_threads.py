@@ -1,0 +1,267 @@
+"""Right answers, and the same bits, whatever runs them: threads, layers, forks, pools."""
+
+import functools
+import sys
+
+import processes
+import pytest
+from processes import FIT, python
+
+LAYERS = ["omp", "workqueue", "tbb"]
+
+
+@functools.cache
+def loads(layer):
+    code = """
+import json
+from kmtoolkit.kernels.jit import launch
+print(json.dumps(launch()))
+"""
+    return python(code, **processes.layer(layer)) == layer
+
+
+@functools.cache
+def expected():
+    """The digest of the serial driver."""
+    return python(FIT + "import json; print(json.dumps(digest(threads=1)))", NUMBA_NUM_THREADS=1)
+
+
+WHICH = """
+import json
+import numba
+from kmtoolkit.kernels import grid
+
+def drivers(run):
+    '''The result of run(), and the drivers that it used.'''
+    used = set()
+    def spy(name, real):
+        return lambda *args: (used.add(name), real(*args))[1]
+    real = grid.on_python_threads
+    grid.on_python_threads = spy("python threads", real)
+    modules = km.kernels.squared, km.kernels.statistics
+    parallel = [s for module in modules for s in vars(module).values() if type(s) is grid.sweep]
+    before = [s.parallel for s in parallel]
+    for s in parallel:
+        s.parallel = spy("prange", s.parallel)
+    try:
+        return run(), sorted(used)
+    finally:
+        grid.on_python_threads = real
+        for s, p in zip(parallel, before):
+            s.parallel = p
+"""
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_the_same_bits_for_any_threads_and_driver(layer):
+    """1, 2, 3 and 8 threads under each threading layer: serial, prange and Python threads, explicitly."""
+    if not loads(layer):
+        pytest.skip(f"the threading layer {layer} does not load here")
+    code = (
+        FIT
+        + WHICH
+        + """
+print(json.dumps([drivers(lambda: digest(threads=t)) for t in (1, 2, 3, 8, None)] + [numba.threading_layer()]))
+"""
+    )
+    *runs, used_layer = python(code, NUMBA_NUM_THREADS=8, **processes.layer(layer))
+    assert used_layer == layer
+    parallel = ["python threads"] if layer == "workqueue" else ["prange"]
+    assert [used for _, used in runs] == [[], *[parallel] * 4]
+    assert {digest for digest, _ in runs} == {expected()}
+
+
+def test_without_any_threading_layer_python_threads_do():
+    code = FIT + WHICH + "print(json.dumps(drivers(digest)))"
+    digest, used = python(code, NUMBA_NUM_THREADS=2, NUMBA_THREADING_LAYER="tbb", LD_LIBRARY_PATH="")
+    assert used == ["python threads"]
+    assert digest == expected()
+
+
+@pytest.mark.parametrize("layer", LAYERS)
+def test_eight_python_threads_at_once(layer):
+    if not loads(layer):
+        pytest.skip(f"the threading layer {layer} does not load here")
+    code = (
+        FIT
+        + """
+import json
+from concurrent.futures import ThreadPoolExecutor
+with ThreadPoolExecutor(8) as pool:
+    print(json.dumps(list(pool.map(digest, [None, 1, 2, 2] * 4))))
+"""
+    )
+    assert set(python(code, NUMBA_NUM_THREADS=2, **processes.layer(layer))) == {expected()}
+
+
+def test_asyncio_executor():
+    code = (
+        FIT
+        + """
+import asyncio, json
+async def main():
+    return await asyncio.gather(*(asyncio.to_thread(digest) for _ in range(6)))
+print(json.dumps(asyncio.run(main())))
+"""
+    )
+    assert set(python(code, NUMBA_NUM_THREADS=2)) == {expected()}
+
+
+FORKS = (
+    FIT
+    + """
+import json, os
+def in_child(run):
+    read, write = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        try:
+            os.write(write, run().encode())
+        finally:
+            os._exit(0)
+    os.close(write)
+    with open(read) as pipe:
+        text = pipe.read()
+    assert os.waitpid(pid, 0)[1] == 0
+    return text
+"""
+)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.parametrize("layer", LAYERS)
+@pytest.mark.parametrize("threads", [None, 1, 2])
+def test_after_a_fork(layer, threads):
+    """Child and grandchild of a process whose threads run, and the parent thereafter."""
+    if not loads(layer):
+        pytest.skip(f"the threading layer {layer} does not load here")
+    code = (
+        FORKS
+        + f"""
+fit = lambda: digest(threads={threads})
+print(json.dumps([digest(), in_child(fit), in_child(lambda: in_child(fit)), fit()]))
+"""
+    )
+    assert set(python(code, NUMBA_NUM_THREADS=2, **processes.layer(layer))) == {expected()}
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+def test_a_child_of_a_process_that_has_not_fitted_uses_prange():
+    code = FORKS + WHICH + "print(json.dumps(json.loads(in_child(lambda: json.dumps(drivers(digest))))))"
+    digest, used = python(code, NUMBA_NUM_THREADS=2, **processes.layer("omp"))
+    assert (digest, used) == (expected(), ["prange"])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+def test_a_fork_in_the_middle_of_a_fit():
+    """A callback forks; the fit goes on in both processes."""
+    code = (
+        FORKS
+        + """
+texts = []
+def fork_once(snapshot):
+    if snapshot.n_iter == 2 and not texts:
+        texts.append("")
+        texts[0] = in_child(digest)
+result = digest(callback=fork_once)
+print(json.dumps([result, *texts]))
+"""
+    )
+    assert set(python(code, NUMBA_NUM_THREADS=2)) == {expected()}
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_multiprocessing(method, tmp_path):
+    if method != "spawn" and sys.platform == "win32":
+        pytest.skip("no fork")
+    (tmp_path / "work.py").write_text(FIT)
+    code = f"""
+import json, multiprocessing, work
+if __name__ == "__main__":
+    context = multiprocessing.get_context({method!r})
+    before = work.digest()
+    with context.Pool(2) as pool:
+        print(json.dumps([before, *pool.map(work.digest, [None, 1, 2])]))
+"""
+    assert set(python(code, where=tmp_path, NUMBA_NUM_THREADS=2)) == {expected()}
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+def test_joblib(backend, tmp_path):
+    (tmp_path / "work.py").write_text(FIT)
+    code = f"""
+import json, work
+from joblib import Parallel, delayed
+if __name__ == "__main__":
+    before = work.digest()
+    print(json.dumps([before, *Parallel(n_jobs=2, backend={backend!r})(delayed(work.digest)() for _ in range(4))]))
+"""
+    assert set(python(code, where=tmp_path, NUMBA_NUM_THREADS=2)) == {expected()}
+
+
+SHARE = """
+import json
+import kmtoolkit as km
+from kmtoolkit.kernels.threads import workers
+
+X = km.datasets.iris().X
+seen = []
+def inner(snapshot):
+    seen.append(workers())
+def outer(snapshot):
+    seen.append(workers())
+    km.Solver(max_iter=0, callback=inner).fit(X, 3)
+km.Solver(max_iter=0, callback=outer, threads=THREADS).fit(X, 3)
+print(json.dumps([*seen, workers()]))
+"""
+
+
+@pytest.mark.parametrize(
+    ("environment", "threads", "expected"),
+    [
+        ({"NUMBA_NUM_THREADS": 8}, None, [8, 4, 8]),  # two fits at once share the threads
+        ({"NUMBA_NUM_THREADS": 8}, 3, [3, 1, 8]),
+        ({"NUMBA_NUM_THREADS": 8}, 99, [8, 4, 8]),
+        ({"NUMBA_NUM_THREADS": 1}, None, [1, 1, 1]),
+        ({"OMP_NUM_THREADS": 1}, None, [1, 1, 1]),  # what Dask tells its workers
+        ({"OMP_NUM_THREADS": 1, "NUMBA_NUM_THREADS": 8}, None, [8, 4, 8]),
+    ],
+)
+def test_how_many_threads(environment, threads, expected):
+    clean = {"NUMBA_NUM_THREADS": None, "OMP_NUM_THREADS": None}
+    assert python(SHARE.replace("THREADS", str(threads)), **clean | environment) == expected
+
+
+def test_numbas_own_setting_is_respected():
+    code = """
+import json, numba
+from kmtoolkit.kernels.threads import workers
+numba.set_num_threads(3)
+print(json.dumps(workers()))
+"""
+    assert python(code, NUMBA_NUM_THREADS=8) == 3
+
+
+def test_loky_shares_the_processors(tmp_path):
+    """Workers of joblib are told how many threads each may use."""
+    (tmp_path / "work.py").write_text(
+        "def count():\n    from kmtoolkit.kernels.threads import workers\n    return workers()"
+    )
+    code = """
+import json, os, work
+from joblib import Parallel, cpu_count, delayed
+if __name__ == "__main__":
+    counts = Parallel(n_jobs=2)(delayed(work.count)() for _ in range(4))
+    print(json.dumps([max(counts), max(cpu_count() // 2, 1)]))
+"""
+    most, share = python(code, where=tmp_path, NUMBA_NUM_THREADS=None)
+    assert most == share
+
+
+@pytest.mark.parametrize(("text", "processors"), [("150000 100000", 2), ("max 100000", sys.maxsize), ("", sys.maxsize)])
+def test_the_quota_of_a_container(text, processors, tmp_path):
+    from kmtoolkit.kernels.threads import _cpu_quota
+
+    (tmp_path / "cpu.max").write_text(text)
+    assert _cpu_quota(tmp_path / "cpu.max") == processors
+    assert _cpu_quota(tmp_path / "none") == sys.maxsize

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kmtoolkit import registry
+from kmtoolkit.kernels import jit
 
 settings.register_profile(
     "kmtoolkit",
@@ -39,6 +40,12 @@ def _registry_stays_as_it_was(monkeypatch):
     """Strategies that a test registers are gone after it."""
     monkeypatch.setattr(registry, "_rows", registry._rows.copy())
     monkeypatch.setattr(registry, "_targets", registry._targets.copy())
+
+
+def pytest_report_header():
+    """What the kernels run on: never by accident."""
+    how = "plain Python" if jit.plain_python else f"compiled, {jit.launch()}, at most {jit.most_threads()} threads"
+    return f"kernels: {how}{', bounds checked' if os.environ.get('NUMBA_BOUNDSCHECK') == '1' else ''}"
 
 
 @pytest.fixture

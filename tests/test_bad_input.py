@@ -238,6 +238,7 @@ def test_a_strategy_can_write_only_what_its_role_owns(role, strategy):
     assert (before == X).all()
 
 
+@pytest.mark.compiled
 def test_a_jitted_strategy_that_writes_what_it_does_not_own_does_not_compile():
     @numba.njit
     def assign(problem, state):

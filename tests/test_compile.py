@@ -16,6 +16,8 @@ from processes import python
 import kmtoolkit as km
 from kmtoolkit.kernels.jit import COMPILED
 
+pytestmark = pytest.mark.compiled
+
 
 def signatures():
     return {kernel: len(kernel.signatures) for kernel in COMPILED}

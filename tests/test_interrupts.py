@@ -209,6 +209,7 @@ print(json.dumps([{end: ends.count(end) for end in ("raised", "returned", "finis
 )
 
 
+@pytest.mark.compiled
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends the process")
 @pytest.mark.parametrize("layer", ["omp", "workqueue"])
 @pytest.mark.parametrize("many", [20, pytest.param(200, marks=pytest.mark.slow)])

@@ -294,6 +294,7 @@ def test_many_chunks_against_numpy(dtype):
     assert (result.sizes == np.bincount(result.labels)).all()
 
 
+@pytest.mark.compiled
 def test_the_number_of_threads_changes_no_bit():
     rng = np.random.default_rng(0)
     big = rng.normal(size=(60_000, 3)) + rng.integers(0, 5, (60_000, 1))

@@ -7,6 +7,7 @@ import processes
 import pytest
 from processes import FIT, python
 
+pytestmark = pytest.mark.compiled
 LAYERS = ["omp", "workqueue", "tbb"]
 
 

@@ -29,7 +29,7 @@ logger = logging.getLogger("kmtoolkit")
 
 def _fingerprint() -> str:
     package = Path(__file__).parents[1]
-    digest = hashlib.sha256(numba.__version__.encode())
+    digest = hashlib.sha256(f"{numba.__version__} {numba.config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
     for source in (package / "problem.py", *sorted((package / "kernels").glob("*.py"))):
         digest.update(source.relative_to(package).as_posix().encode())
         digest.update(source.read_bytes())

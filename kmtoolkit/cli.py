@@ -144,11 +144,10 @@ def list_strategies() -> None:
 def warmup() -> None:
     """Compile the kernels for float32 and float64, or load them from the disk cache."""
     before, start = _kernel_counts(), time.perf_counter()
-    with Console(stderr=True).status("Compiling the kernels..."):
-        for dtype, rows in itertools.product((np.float32, np.float64), (6, PARALLEL_ROWS)):
-            X = np.arange(2 * rows, dtype=dtype).reshape(rows, 2)
-            for row in registry.rows("initializer"):
-                Solver(row.name, rng=0, max_iter=1, threads=2).fit(X, 2).predict(X)
+    for dtype, rows in itertools.product((np.float32, np.float64), (6, PARALLEL_ROWS)):
+        X = np.arange(2 * rows, dtype=dtype).reshape(rows, 2)
+        for row in registry.rows("initializer"):
+            Solver(row.name, rng=0, max_iter=1, threads=2).fit(X, 2).predict(X)
     seconds = time.perf_counter() - start
     compiled, loaded = np.subtract(_kernel_counts(), before)
     Console(highlight=False, soft_wrap=True).print(

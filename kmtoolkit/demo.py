@@ -57,8 +57,7 @@ def _fit_example(
     page.rule(f"[bold]{title}", align="left", style="dim")
     page.print(about)
     page.print(f"\n  data = km.datasets.{load.__name__}()\n  result = {solver}.fit(data.X, {k})", style="cyan")
-    with Console(stderr=True).status("The first fit of all compiles the kernels..."):
-        return solver.fit(load().X, k)
+    return solver.fit(load().X, k)
 
 
 def _show(page: Console, result: Result, columns: tuple[str, ...]) -> None:

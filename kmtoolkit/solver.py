@@ -43,18 +43,20 @@ class Solver:
     rng : None, int, SeedSequence or Generator
         Source of randomness; restart i uses the i-th spawned child. A Generator is copied, and never advanced.
     max_seconds : float, optional
-        Time limit of the whole fit, checked after each iteration.
+        Time limit of the whole fit, kept within 5 % or 50 ms on any data; the first assignment is always finished.
     callback : callable, optional
         Called with a :class:`~kmtoolkit.options.Snapshot` after each assignment; a true return value ends the fit.
     verify : bool
         Recompute F after every half-step and compare it with the books, and check that the labels of an exact
         assigner are the nearest centers; slow, for authors of strategies.
     threads : int, optional
-        Most threads to use; by default as many as Numba has. The result is the same for any number.
+        Most threads to use; by default the share of this fit in those that the process may use. The result is the
+        same for any number.
     progress : bool
         Show a line on standard error while a long fit runs.
     on_interrupt : {"raise", "return"}
-        What Ctrl-C does: raise KeyboardInterrupt, or return the best result so far with ``Status.INTERRUPTED``.
+        What Ctrl-C does, between or inside half-steps: raise KeyboardInterrupt, or return the best result so far with
+        ``Status.INTERRUPTED``, if there is one.
 
     Raises
     ------
@@ -141,27 +143,34 @@ class Solver:
         if given is not None:
             given = as_centers(given, door.problem.k, door.problem.X.shape[1], door.largest)
         restarts = self.n_init if given is None else 1
-        root = self.rng if isinstance(self.rng, np.random.SeedSequence) else np.random.SeedSequence(self.rng)
-        logger.info("fit %d x %d, k=%d, %d restarts: %r", *door.problem.X.shape, door.problem.k, restarts, self)
-        best: Descent | None = None
-        runs: list[Run] = []
+        logger.info("fit %d x %d, k=%d: %r", *door.problem.X.shape, door.problem.k, self)
         with sharing_threads(self.threads), interrupts(self.on_interrupt, limits), limits.showing(restarts):
-            with contextlib.suppress(Abandoned), watched(limits.look):
-                for restart in range(restarts):
-                    if runs and limits.over():
-                        break
-                    limits.restart = restart
-                    seed = copy_seed(root, skip=restart)  # its first restart is this one
-                    descent = Descent(self._parts, self._objective, door, seed, given, limits, self.tol, self.verify)
-                    runs.append(descent.run())
-                    run = runs[-1]
-                    logger.info("restart %d: objective %.10g, %d iterations, %s", restart, run.objective, run.n_iter,
-                                run.status)  # fmt: skip
-                    if best is None or descent.data.objective < best.data.objective:
-                        best = descent
-            assert best is not None
+            best, runs = self._descend(door, given, restarts, limits)
             ended = Status.TIME if runs[-1].status is Status.TIME else limits.ended
             return _result(door, best, tuple(runs), ended)
+
+    def _descend(
+        self, door: Door, given: np.ndarray | None, restarts: int, limits: Limits
+    ) -> tuple[Descent, list[Run]]:
+        """The best of the restarts, and all that came to an assignment before a limit was reached."""
+        root = self.rng if isinstance(self.rng, np.random.SeedSequence) else np.random.SeedSequence(self.rng)
+        best: Descent | None = None
+        runs: list[Run] = []
+        with contextlib.suppress(Abandoned), watched(limits.look):
+            for restart in range(restarts):
+                if runs and limits.over():
+                    break
+                limits.restart = restart
+                seed = copy_seed(root, skip=restart)  # its first restart is this one
+                descent = Descent(self._parts, self._objective, door, seed, given, limits, self.tol, self.verify)
+                run = descent.run()
+                logger.info("restart %d: objective %.10g, %d iterations, %s",
+                            restart, run.objective, run.n_iter, run.status)  # fmt: skip
+                runs.append(run)
+                if best is None or run.objective < best.data.objective:
+                    best = descent
+        assert best is not None
+        return best, runs
 
     def __repr__(self) -> str:
         shown = ((f.name, getattr(self, f.name), f.default) for f in fields(self) if f.init)

@@ -26,7 +26,7 @@ def test_fits_and_restarts_are_logged_as_info(caplog):
     result = km.Solver(rng=0, n_init=2).fit(X, 3)
     lines = [record.getMessage() for record in caplog.records if record.levelno == logging.INFO]
     restarts = [line for line in lines if line.startswith("restart")]
-    assert "fit 150 x 4, k=3, 2 restarts: km.Solver(n_init=2, rng=0)" in lines
+    assert "fit 150 x 4, k=3: km.Solver(n_init=2, rng=0)" in lines
     run = result.runs[1]
     assert restarts[1] == f"restart 1: objective {run.objective:.10g}, {run.n_iter} iterations, {run.status}"
     assert len(restarts) == 2

@@ -266,3 +266,70 @@ def test_the_quota_of_a_container(text, processors, tmp_path):
     (tmp_path / "cpu.max").write_text(text)
     assert _cpu_quota(tmp_path / "cpu.max") == processors
     assert _cpu_quota(tmp_path / "none") == sys.maxsize
+
+
+def test_where_no_thread_can_be_started_the_calling_one_does_the_work():
+    code = (
+        FIT
+        + WHICH
+        + """
+import threading
+def start(self):
+    raise RuntimeError("can't start new thread")
+threading.Thread.start = start
+print(json.dumps(drivers(digest)))
+"""
+    )
+    digest, used = python(code, NUMBA_NUM_THREADS=2, **processes.layer("workqueue"))
+    assert (digest, used) == (expected(), ["python threads"])
+
+
+def test_an_exception_on_a_helping_thread_is_raised_for_the_caller():
+    from kmtoolkit.kernels.threads import on_python_threads
+
+    def chunk(lo, hi, t):
+        if t == 3:
+            raise IndexError("chunk 3")
+
+    with pytest.raises(IndexError, match="chunk 3"):
+        on_python_threads(chunk, range(5), range(1, 6), (), 2)
+
+
+def test_array_bounds_are_checked_when_asked():
+    """Also if the kernel is in the cache without."""
+    code = """
+import json
+import numpy as np
+from kmtoolkit.kernels.squared import distances_to
+X, caught = np.zeros((4, 2)), False
+distances_to(X, X, np.zeros(4, np.int32))
+if CHECKED:
+    try:
+        distances_to(X, X, np.full(4, 4, np.int32))
+    except IndexError:
+        caught = True
+print(json.dumps(caught))
+"""
+    python(code.replace("CHECKED", "False"))
+    assert python(code.replace("CHECKED", "True"), NUMBA_BOUNDSCHECK=1)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_a_thousand_fits_do_not_grow():
+    """Resident memory over the second half of them; the allocator takes steps of 1 MiB, so a step may fall in it."""
+    code = (
+        FIT
+        + """
+import json, os, pathlib
+def resident():
+    return int(pathlib.Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 1024
+X, sizes = np.random.default_rng(0).normal(size=(9_000, 5)), []
+for i in range(1000):
+    km.Solver(rng=i, max_iter=3, tol=0).fit(X, 8).predict(X)
+    sizes.append(resident())
+late = sizes[500:]
+print(json.dumps(float(np.polyfit(range(len(late)), late, 1)[0])))
+"""
+    )
+    assert python(code, NUMBA_NUM_THREADS=2) < 8.0  # KiB per fit; one array of labels would be 35

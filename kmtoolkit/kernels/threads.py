@@ -73,9 +73,15 @@ def on_python_threads(chunk: Callable[..., None], lo: Any, hi: Any, args: tuple,
         except BaseException as error:  # of any kind, raised below for the caller
             errors.append(error)
 
-    helpers = [threading.Thread(target=work, args=(first,)) for first in range(1, threads)]
-    for helper in helpers:
-        helper.start()
+    helpers = []
+    for first in range(1, threads):
+        helper = threading.Thread(target=work, args=(first,))
+        try:
+            helper.start()
+        except RuntimeError:  # no more threads, because of a limit or because Python is about to exit
+            work(first)
+        else:
+            helpers.append(helper)
     work(0)
     for helper in helpers:
         helper.join()

@@ -126,10 +126,11 @@ class Limits:
 @contextlib.contextmanager
 def interrupts(on_interrupt: str, limits: Limits) -> Iterator[None]:
     """Turn Ctrl-C into ``limits.interrupted`` if it is to return a result; a second one raises."""
-    if on_interrupt == "raise" or threading.current_thread() is not threading.main_thread():
+    before = signal.getsignal(signal.SIGINT)
+    foreign = before in (None, signal.SIG_IGN)  # another language's handler can't be put back, nohup's is meant
+    if on_interrupt == "raise" or foreign or threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = signal.getsignal(signal.SIGINT)
 
     def interrupt(*_signal: Any) -> None:
         if limits.interrupted:

@@ -38,32 +38,6 @@ def bits(result):
     return [a.tobytes() for a in arrays]
 
 
-@pytest.mark.parametrize(("rows", "operations"), [(1, 1), (100, 10), (10_000, 100), (1_000_003, 3), (5, 10**9)])
-def test_the_grid_covers_every_row_once(rows, operations):
-    bounds, slices = cut = grid.cut(rows, operations)
-    assert (bounds[0], bounds[-1]) == (0, rows)
-    assert (np.diff(bounds) > 0).all()
-    assert 1 <= cut.chunks <= grid.MAX_CHUNKS
-    assert grid.cut(rows, operations, most=1).chunks == 1
-    assert slices >= rows * operations / grid.OPERATIONS_PER_SLICE
-
-
-def test_every_row_is_visited_once_and_in_the_order_of_its_chunk(thin_slices):
-    visits = []
-
-    @grid.sweep
-    def visit(lo, hi, t, out):
-        visits.extend((t, i) for i in range(lo, hi))
-
-    visit.chunk = visit.__wrapped__
-    cut = grid.cut(1000, 7)
-    with km.kernels.threads.sharing_threads(1):
-        visit(cut, None)
-    assert cut.slices > 5
-    assert [i for _, i in sorted(visits)] == list(range(1000))
-    assert all(cut.bounds[t] <= i < cut.bounds[t + 1] for t, i in visits)
-
-
 def test_slices_change_no_bit(monkeypatch):
     solver = km.Solver(rng=0, tol=0)
     monkeypatch.setattr(grid, "OPERATIONS_PER_CHUNK", 64)

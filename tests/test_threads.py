@@ -259,15 +259,6 @@ if __name__ == "__main__":
     assert most == share
 
 
-@pytest.mark.parametrize(("text", "processors"), [("150000 100000", 2), ("max 100000", sys.maxsize), ("", sys.maxsize)])
-def test_the_quota_of_a_container(text, processors, tmp_path):
-    from kmtoolkit.kernels.threads import _cpu_quota
-
-    (tmp_path / "cpu.max").write_text(text)
-    assert _cpu_quota(tmp_path / "cpu.max") == processors
-    assert _cpu_quota(tmp_path / "none") == sys.maxsize
-
-
 def test_where_no_thread_can_be_started_the_calling_one_does_the_work():
     code = (
         FIT
@@ -282,17 +273,6 @@ print(json.dumps(drivers(digest)))
     )
     digest, used = python(code, NUMBA_NUM_THREADS=2, **processes.layer("workqueue"))
     assert (digest, used) == (expected(), ["python threads"])
-
-
-def test_an_exception_on_a_helping_thread_is_raised_for_the_caller():
-    from kmtoolkit.kernels.threads import on_python_threads
-
-    def chunk(lo, hi, t):
-        if t == 3:
-            raise IndexError("chunk 3")
-
-    with pytest.raises(IndexError, match="chunk 3"):
-        on_python_threads(chunk, range(5), range(1, 6), (), 2)
 
 
 def test_array_bounds_are_checked_when_asked():

@@ -1,0 +1,156 @@
+"""The grid, its drivers, and the files that kernels are kept in: what can be seen without compiled code."""
+
+import sys
+import threading
+
+import numpy as np
+import pytest
+
+from kmtoolkit.kernels import cache, grid, jit, squared, statistics, threads
+from kmtoolkit.kernels.threads import _cpu_quota, on_python_threads
+
+
+@pytest.fixture
+def thin_slices(monkeypatch):
+    """Every sweep is cut into many chunks and slices, however small it is."""
+    monkeypatch.setattr(grid, "OPERATIONS_PER_CHUNK", 64)
+    monkeypatch.setattr(grid, "OPERATIONS_PER_SLICE", 64)
+
+
+@pytest.mark.parametrize(("rows", "operations"), [(1, 1), (100, 10), (10_000, 100), (1_000_003, 3), (5, 10**9)])
+def test_the_grid_covers_every_row_once(rows, operations):
+    bounds, slices = cut = grid.cut(rows, operations)
+    assert (bounds[0], bounds[-1]) == (0, rows)
+    assert (np.diff(bounds) > 0).all()
+    assert 1 <= cut.chunks <= grid.MAX_CHUNKS
+    assert grid.cut(rows, operations, most=1).chunks == 1
+    assert slices >= rows * operations / grid.OPERATIONS_PER_SLICE
+
+
+def test_every_row_is_visited_once_and_in_the_order_of_its_chunk(thin_slices):
+    visits = []
+
+    @grid.sweep
+    def visit(lo, hi, t, out):
+        visits.extend((t, i) for i in range(lo, hi))
+
+    visit.chunk = visit.__wrapped__
+    cut = grid.cut(1000, 7)
+    with threads.sharing_threads(1):
+        visit(cut, None)
+    assert cut.slices > 5
+    assert [i for _, i in sorted(visits)] == list(range(1000))
+    assert all(cut.bounds[t] <= i < cut.bounds[t + 1] for t, i in visits)
+
+
+@pytest.mark.parametrize("driver", ["prange", "python threads"])
+def test_the_drivers_give_the_same_bits(driver, thin_slices, monkeypatch):
+    X = np.random.default_rng(0).normal(size=(200, 3))
+    w = np.random.default_rng(1).random(200)
+
+    def sums():
+        moments = statistics.column_moment(X, w, X[0], squared=True)
+        return moments.tobytes(), squared.potentials(X, w, w, X[:4]).tobytes(), squared.distances_to(X, X, 5).tobytes()
+
+    alone = sums()
+    monkeypatch.setattr(grid, "workers", lambda: min(2, jit.most_threads()))
+    monkeypatch.setattr(grid, "prange_is_safe", lambda: driver == "prange")
+    assert sums() == alone
+
+
+def test_python_threads_do_every_chunk_once():
+    done = []
+    on_python_threads(lambda lo, hi, t, out: out.append((lo, hi, t)), range(7), range(1, 8), (done,), 3)
+    assert sorted(done) == [(t, t + 1, t) for t in range(7)]
+
+
+def test_the_calling_thread_does_what_no_thread_can_be_started_for(monkeypatch):
+    def start(self):
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", start)
+    done = []
+    on_python_threads(lambda lo, hi, t: done.append(t), range(7), range(1, 8), (), 3)
+    assert sorted(done) == list(range(7))
+
+
+def test_an_exception_on_a_helping_thread_is_raised_for_the_caller():
+    def chunk(lo, hi, t):
+        if t == 3:
+            raise IndexError("chunk 3")
+
+    with pytest.raises(IndexError, match="chunk 3"):
+        on_python_threads(chunk, range(5), range(1, 6), (), 2)
+
+
+@pytest.mark.parametrize(("text", "processors"), [("150000 100000", 2), ("max 100000", sys.maxsize), ("", sys.maxsize)])
+def test_the_quota_of_a_container(text, processors, tmp_path):
+    (tmp_path / "cpu.max").write_text(text)
+    assert _cpu_quota(tmp_path / "cpu.max") == processors
+    assert _cpu_quota(tmp_path / "none") == sys.maxsize
+
+
+@pytest.mark.parametrize(
+    ("numba", "openmp", "limit"), [(None, None, sys.maxsize), (None, "3,2", 3), (None, "0", 1), ("4", "3", sys.maxsize)]
+)
+def test_what_other_libraries_were_told(numba, openmp, limit, monkeypatch):
+    monkeypatch.setattr(threads, "_cpu_quota", lambda: sys.maxsize)
+    for name, value in {"NUMBA_NUM_THREADS": numba, "OMP_NUM_THREADS": openmp}.items():
+        monkeypatch.delenv(name, raising=False)
+        if value is not None:
+            monkeypatch.setenv(name, value)
+    assert threads._told_elsewhere() == limit
+
+
+class TestEntries:
+    def entries(self, folder, stamp="stamp"):
+        return cache.Entries(folder, "kernel", stamp)
+
+    def test_what_is_saved_is_loaded(self, tmp_path):
+        self.entries(tmp_path).save(("float64", 1), {"code": 1})
+        self.entries(tmp_path).save(("float32", 1), {"code": 2})
+        assert self.entries(tmp_path).load(("float64", 1)) == {"code": 1}
+        assert self.entries(tmp_path).load(("float32", 1)) == {"code": 2}
+        assert self.entries(tmp_path).load(("int64", 1)) is None
+        assert len(list(tmp_path.iterdir())) == 2
+
+    def test_not_by_other_sources(self, tmp_path):
+        self.entries(tmp_path).save("key", 1)
+        assert self.entries(tmp_path, "other").load("key") is None
+        self.entries(tmp_path, "other").save("key", 2)
+        assert self.entries(tmp_path).load("key") is None
+        assert len(list(tmp_path.iterdir())) == 1
+
+    @pytest.mark.parametrize("content", [b"", b"no pickle", b"\x80\x04N.", None])
+    def test_not_if_it_is_damaged(self, content, tmp_path):
+        self.entries(tmp_path).save("key", 1)
+        (path,) = tmp_path.iterdir()
+        path.write_bytes(path.read_bytes()[:-3] if content is None else content)
+        assert self.entries(tmp_path).load("key") is None
+
+    def test_not_another_key_of_the_same_file(self, tmp_path):
+        class Same:
+            def __init__(self, value):
+                self.value = value
+
+            def __repr__(self):
+                return "Same()"
+
+            def __eq__(self, other):
+                return self.value == other.value
+
+        self.entries(tmp_path).save(Same(1), "code")
+        assert self.entries(tmp_path).load(Same(2)) is None
+        assert self.entries(tmp_path).load(Same(1)) == "code"
+
+    def test_nothing_is_left_of_a_save_that_fails(self, tmp_path):
+        with pytest.raises(OSError, match="no-such-folder"):
+            self.entries(tmp_path / "no-such-folder").save("key", 1)
+        assert list(tmp_path.iterdir()) == []
+
+    def test_flush_forgets_all_of_a_kernel(self, tmp_path):
+        self.entries(tmp_path).save("key", 1)
+        cache.Entries(tmp_path, "other", "stamp").save("key", 2)
+        self.entries(tmp_path).flush()
+        assert self.entries(tmp_path).load("key") is None
+        assert cache.Entries(tmp_path, "other", "stamp").load("key") == 2

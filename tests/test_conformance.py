@@ -1,5 +1,8 @@
 """The strategies of the package keep the rules that the kit has for everyone's."""
 
+import doctest
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -124,3 +127,29 @@ def test_a_resolved_strategy_is_taken_as_it_is():
     assert registry.resolve("assigner", dense) is dense
     with pytest.raises(TypeError, match="update is the assigner 'dense', not an updater; pass it as assign="):
         km.Solver(update=dense)
+
+
+# the examples of the documentation are right
+
+PAGE = Path(__file__).parents[1] / "docs" / "writing_a_strategy.md"
+EXAMPLES = {
+    "spaced_ranks": "initializer", "nearest_by_numpy": "assigner", "nearest_loop": "assigner", "Margins": "assigner",
+    "DampedMean": "updater", "trimmed_mean": "updater", "from_biggest": "empty_handler",
+}  # fmt: skip
+
+
+@pytest.fixture
+def documented():
+    """What the examples of the page define, up to those that are wrong on purpose."""
+    right = PAGE.read_text(encoding="utf-8").partition("## What is checked")[0]
+    names = {}
+    for example in doctest.DocTestParser().get_examples(right):
+        if example.exc_msg is None and example.source.startswith(("import", "from", "@", "def")):
+            exec(example.source, names)
+    return names
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples_of_the_documentation_keep_the_rules(documented, name):
+    role = EXAMPLES[name]
+    getattr(testing, f"check_{role}")(documented[name], examples=10)

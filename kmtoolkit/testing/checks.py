@@ -46,7 +46,7 @@ def check_initializer(strategy: Any, *, examples: int = EXAMPLES) -> None:
     Examples
     --------
     >>> from kmtoolkit import testing
-    >>> testing.check_initializer("maxmin")
+    >>> testing.check_initializer("maxmin", examples=5)
     """
     _check("initializer", strategy, examples)
 
@@ -102,7 +102,7 @@ def check_updater(strategy: Any, *, examples: int = EXAMPLES) -> None:
     Examples
     --------
     >>> from kmtoolkit import testing
-    >>> testing.check_updater("mean")
+    >>> testing.check_updater("mean", examples=5)
     """
     _check("updater", strategy, examples)
 
@@ -127,6 +127,6 @@ def check_empty_handler(strategy: Any, *, examples: int = EXAMPLES) -> None:
     Examples
     --------
     >>> from kmtoolkit import testing
-    >>> testing.check_empty_handler("farthest")
+    >>> testing.check_empty_handler("farthest", examples=5)
     """
     _check("empty_handler", strategy, examples)

@@ -173,8 +173,8 @@ def _own(role: str) -> list[Row]:
 
 
 def home(run: Any) -> str:
-    """The module that a function, or the class of an object, was defined in."""
-    return str(getattr(run if hasattr(run, "__qualname__") else type(run), "__module__", ""))
+    """The module that a function, or the class of an object, was defined in; empty if it does not tell."""
+    return getattr(run if hasattr(run, "__qualname__") else type(run), "__module__", None) or ""
 
 
 def _fits(strategy: Strategy, partners: dict[str, str]) -> bool:

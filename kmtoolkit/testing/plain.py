@@ -30,7 +30,7 @@ def reference_to(run: Any) -> Reference | None:
     owner = run if hasattr(run, "__qualname__") else type(run)
     module, name = home(run), owner.__qualname__
     try:
-        if module == "__main__" or attrgetter(name)(import_module(module)) is not owner:
+        if module in ("", "__main__") or attrgetter(name)(import_module(module)) is not owner:
             return None
         return Reference(module, name, None if owner is run else pickle.dumps(run))
     except (ImportError, AttributeError, TypeError, pickle.PicklingError):
@@ -44,7 +44,11 @@ def ask(row: Row, reference: Reference, case: Case) -> Answer | None:
     assert process.stdout is not None
     pickle.dump((row, reference, case), process.stdin)
     process.stdin.flush()
-    reply = pickle.load(process.stdout)
+    try:
+        reply = pickle.load(process.stdout)
+    except EOFError:
+        stop()
+        raise RuntimeError("the process with NUMBA_DISABLE_JIT=1 has ended; standard error says why") from None
     if isinstance(reply, Exception):
         raise reply
     return reply

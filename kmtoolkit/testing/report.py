@@ -69,7 +69,7 @@ def _origin(run: Any) -> tuple[list[str], str]:
     owner = run if hasattr(run, "__qualname__") else type(run)
     module, name = home(run), owner.__qualname__
     made = name if owner is run else f"{name}()" if _is_default(run) else repr(run)
-    if "<" in name or not made.startswith(name):
+    if not module or "<" in name or not made.startswith(name):
         return [], f"# strategy = {made}, which no import can give"
     imported = [] if module == "__main__" else [f"from {module} import {name.partition('.')[0]}"]
     return imported, f"strategy = {made}"

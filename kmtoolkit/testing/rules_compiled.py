@@ -33,7 +33,7 @@ assert np.abs(compiled.centers - plain.centers).max() <= 1e-12 * np.abs(X).max()
 IN_ANOTHER = """
 from kmtoolkit import testing
 
-testing.check_{role}(strategy)
+testing.check_{role}(strategy, examples=0)
 """.strip()
 
 

@@ -1,5 +1,6 @@
 """The search for a case that breaks a rule, and for a small one."""
 
+import time
 import traceback
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -11,6 +12,7 @@ from kmtoolkit.testing.harness import Broken
 
 __all__ = ["smallest"]
 
+PATIENCE = 20.0  # seconds to spend on making an example smaller
 SHRINKING = 300  # random cases to look for a smaller example in, once there is one
 Found = tuple[Case, Broken]
 
@@ -45,7 +47,7 @@ def attempt(judge: Callable[[Strategy, Case], None], strategy: Strategy, case: C
 
 
 def _search(judge: Callable[[Strategy, Case], None], strategy: Strategy, examples: int) -> Found | None:
-    """What hypothesis finds, shrunk. A failure that does not occur again is kept as it was last seen."""
+    """What hypothesis finds, shrunk; failures that do not occur again count too."""
     try:
         from hypothesis import HealthCheck, Phase, Verbosity, given, settings
         from hypothesis.errors import Flaky
@@ -53,7 +55,8 @@ def _search(judge: Callable[[Strategy, Case], None], strategy: Strategy, example
         raise ImportError('kmtoolkit.testing needs the extra: pip install "kmtoolkit[test]"') from error
     from kmtoolkit.testing.generate import cases
 
-    latest: list[Found] = []
+    seen: list[Found] = []
+    end = float("inf")
 
     @settings(
         max_examples=examples, database=None, derandomize=True, deadline=None, print_blob=False,
@@ -62,15 +65,19 @@ def _search(judge: Callable[[Strategy, Case], None], strategy: Strategy, example
     )  # fmt: skip
     @given(cases())
     def search(case: Case) -> None:
+        nonlocal end
+        if time.perf_counter() > end:
+            return  # hypothesis then takes the failure for flaky, and stops
         found = attempt(judge, strategy, case)
         if found is not None:
-            latest.append(found)
+            seen.append(found)
+            end = min(end, time.perf_counter() + PATIENCE)
             raise _Found
 
     try:
         search()
     except (_Found, Flaky):
-        return latest[-1]  # hypothesis tries the smallest one last
+        return min(reversed(seen), key=lambda each: each[0].size)  # of equal size, the last is the simplest
     return None
 
 

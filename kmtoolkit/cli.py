@@ -1,8 +1,9 @@
-"""The command line: ``kmtoolkit demo``, ``fit``, ``list`` and ``warmup``; it needs the extra ``cli``."""
+"""The command line: ``kmtoolkit demo``, ``fit``, ``list``, ``warmup`` and ``check``; it needs the extra ``cli``."""
 
 from __future__ import annotations
 
 import functools
+import importlib.util
 import itertools
 import sys
 import time
@@ -50,7 +51,8 @@ def application() -> typer.Typer:
         no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, context_settings=settings
     )
     app.callback()(top)
-    commands: dict[str, Callable[..., None]] = {"demo": demo, "fit": fit, "list": list_strategies, "warmup": warmup}
+    commands: dict[str, Callable[..., None]] = {"demo": demo, "fit": fit, "list": list_strategies,
+                                               "warmup": warmup, "check": check}  # fmt: skip
     for name, command in commands.items():
         app.command(name)(_reporting(command))
     return app
@@ -153,6 +155,36 @@ def warmup() -> None:
     Console(highlight=False, soft_wrap=True).print(
         f"kernels for float32 and float64: {compiled} compiled, {loaded} from the disk cache, in {seconds:.1f} seconds"
     )
+
+
+def check(
+    strategy: Annotated[str, typer.Argument(metavar="STRATEGY", help="A registered name, module:Name, or a module.")],
+    role: Annotated[str | None, typer.Option(help="Role, where it is not clear: " + ", ".join(registry.ROLES))] = None,
+    examples: Annotated[int, typer.Option(min=0, help="Random cases for each rule, after the fixed ones.")] = 30,
+) -> None:
+    """Check a strategy by the rules of its role.
+
+    Modules are looked for in the working directory too. A module stands for all strategies that it registers.
+    The exit code is 1 if a rule is broken.
+    """
+    if importlib.util.find_spec("hypothesis") is None:
+        raise ValueError('to check strategies, install the extra: pip install "kmtoolkit[test]"')
+    from kmtoolkit.testing import ConformanceError, rules
+    from kmtoolkit.testing.find import find
+
+    console = Console(highlight=False, markup=False, soft_wrap=True)
+    broken = 0
+    for found in find(strategy, role):
+        console.print(str(found))
+        for rule in rules(found):
+            try:
+                rule.check(found, examples=examples)
+                console.print(f"  ok      {rule.name}")
+            except ConformanceError as error:
+                broken += 1
+                console.print(f"  failed  {rule.name}\n\n{error}\n")
+    console.print(f"{broken} rules broken" if broken else "all rules hold")
+    raise typer.Exit(1 if broken else 0)
 
 
 def _kernel_counts() -> tuple[int, int]:

@@ -19,7 +19,9 @@ __all__ = [
     "empty_handler",
     "initializer",
     "resolve",
+    "roles_of",
     "rows",
+    "rows_of",
     "strategies_of",
     "updater",
 ]
@@ -178,6 +180,16 @@ def rows(role: str | None = None) -> tuple[Row, ...]:
     )  # fmt: skip
 
 
+def rows_of(module: str) -> tuple[Row, ...]:
+    """The rows of the strategies that a module, or a package with all that has been imported of it, defines."""
+    return tuple(row for row in rows() if f"{_targets[row.role, row.name].__module__}.".startswith(f"{module}."))
+
+
+def roles_of(target: Any) -> list[str]:
+    """The roles in which a function, a class, or the class of an object is registered."""
+    return sorted({role for (role, _), known in _targets.items() if known is target or known is type(target)})
+
+
 def available(role: str | None = None) -> dict[str, tuple[str, ...]]:
     """The names of the registered strategies, by role.
 
@@ -208,7 +220,7 @@ def available(role: str | None = None) -> dict[str, tuple[str, ...]]:
 
 
 def resolve(role: str, spec: Any) -> Strategy:
-    """The strategy that a name, a configured object or a plain function stands for.
+    """The strategy that a name, a configured object or a plain function stands for; a resolved one is itself.
 
     Raises
     ------
@@ -218,6 +230,10 @@ def resolve(role: str, spec: Any) -> Strategy:
         If ``spec`` is none of the three, or a strategy of another role.
     """
     argument = ROLES[role]
+    if isinstance(spec, Strategy):
+        if spec.row.role != role:
+            raise TypeError(f"{argument} is the {spec}, not {_article(role)}; pass it as {ROLES[spec.row.role]}=")
+        return spec
     if isinstance(spec, str):
         if (role, spec) not in _targets:
             raise ValueError(f"unknown {role.replace('_', ' ')} {spec!r}{_suggestion(role, spec)}")

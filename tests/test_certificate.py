@@ -1,13 +1,13 @@
 """The certificate: wrong strategies are caught by name, iteration and amount; right ones never are."""
 
 import numpy as np
-import problems
 import pytest
 import reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import kmtoolkit as km
+from kmtoolkit import testing
 
 IRIS = km.datasets.iris().X
 START = IRIS[[0, 60, 120]]
@@ -60,7 +60,7 @@ def test_a_rise_just_above_rounding_is_caught():
 
 
 @settings(max_examples=200)
-@given(problem=problems.problems(), seed=st.integers(0, 2**16), noise=st.sampled_from([0.0, 1e-16, 2e-16]))
+@given(problem=testing.problems(), seed=st.integers(0, 2**16), noise=st.sampled_from([0.0, 1e-16, 2e-16]))
 def test_correct_updaters_are_never_accused(problem, seed, noise):
     """However they round: sums in another order, and a last-digit error on top."""
     X, k, w = problem
@@ -152,7 +152,7 @@ def test_what_rounding_may_raise_is_told_from_what_it_may_not(factor, offset):
 
 
 @settings(max_examples=200)
-@given(problem=problems.problems(), seed=st.integers(0, 2**16), factor=st.sampled_from([0.5, 1.5, 1.99]))
+@given(problem=testing.problems(), seed=st.integers(0, 2**16), factor=st.sampled_from([0.5, 1.5, 1.99]))
 def test_relaxed_updaters_descend_and_are_not_stopped_early(problem, seed, factor):
     """A step of the wrong length still descends; equal labels are then no fixed point until the centers rest."""
     X, k, w = problem
@@ -315,7 +315,7 @@ def test_verify_compares_the_books_with_the_objective(monkeypatch):
 
 
 @settings(max_examples=100)
-@given(problem=problems.problems(), seed=st.integers(0, 2**16))
+@given(problem=testing.problems(), seed=st.integers(0, 2**16))
 def test_the_rebuilt_trace_starts_where_the_fit_started(problem, seed):
     """The first objective, rebuilt from the last by adding all drops, is the one measured at the start."""
     X, k, w = problem

@@ -10,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 import kmtoolkit as km
-from kmtoolkit import cli, demo, registry
+from kmtoolkit import cli, demo, registry, testing
 
 IRIS = str(files("kmtoolkit.datasets").joinpath("iris.csv"))
 COLUMNS = ("sepal_length", "sepal_width", "petal_length", "petal_width")
@@ -402,3 +402,85 @@ def test_without_the_extra(missing):
     done = process(code=f"import sys; sys.modules['{missing}'] = None; from kmtoolkit.cli import main; main()")
     message = 'the command line needs the extra: pip install "kmtoolkit[cli]"\n'
     assert (done.returncode, done.stdout, done.stderr) == (2, "", message)
+
+
+# checking strategies
+
+
+MODULE = """
+import numpy as np
+import kmtoolkit as km
+
+def nearest(problem, state):
+    difference = problem.X[:, None].astype(np.float64) - state.centers
+    state.labels[:] = np.square(difference).sum(axis=2).argmin(axis=1)
+
+@km.assigner("test-right")
+def right(problem, state):
+    nearest(problem, state)
+
+@km.assigner("test-wrong")
+def wrong(problem, state):
+    state.labels[:] = problem.k
+"""
+
+
+@pytest.fixture
+def module(tmp_path, monkeypatch):
+    """A module of strategies in the working directory; its name."""
+    (tmp_path / "checked_strategies.py").write_text(MODULE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path.copy())
+    yield "checked_strategies"
+    sys.modules.pop("checked_strategies", None)
+
+
+def test_check_prints_every_rule(module):
+    lines = run("check", f"{module}:right", "--examples", "0").splitlines()
+    assert lines[0] == "assigner 'test-right'"
+    assert lines[1] == "  ok      writes-only-its-own"
+    assert lines[-1] == "all rules hold"
+    assert len(lines) == 2 + len(testing.rules(registry.resolve("assigner", "test-right")))
+
+
+def test_check_of_a_module_reports_what_is_broken(module):
+    output = run("check", module, "--examples", "0", code=1)
+    assert output.index("assigner 'test-right'") < output.index("assigner 'test-wrong'")
+    assert "  failed  returns-what-its-role-returns\n\nassigner 'test-wrong' breaks the rule" in output
+    assert "from checked_strategies import wrong" in output
+    assert re.search(r"\n\d+ rules broken\n$", output)
+
+
+def test_check_takes_a_registered_name():
+    assert "all rules hold" in run("check", "keep", "--examples", "0")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (
+            ["nope"],
+            r"'nope' is neither a registered strategy \('k-means\+\+', .*\) nor a module that can be imported: No ",
+        ),
+        (["random"], "'random' is the name of an initializer and of an empty handler; give the role"),
+        (["math"], "'math' registers no strategy; write module:Name for others"),
+        (["math:nope"], "module 'math' has no 'nope'"),
+        (["math:sqrt"], "math:sqrt is not registered; give its role, one of initializer, assigner, updater, empty_"),
+        (
+            ["dense", "--role", "init"],
+            "role is 'init'; it must be one of initializer, assigner, updater, empty_handler",
+        ),
+        (["math:pi", "--role", "updater"], "update is 3.14.* of type float; it must be a name, a configured strategy"),
+    ],
+)
+def test_check_says_what_it_can_not_find(arguments, reason):
+    assert re.search(reason, refused("check", *arguments))
+
+
+def test_a_function_is_checked_in_the_role_given(module):
+    assert "assigner 'nearest'" in run("check", f"{module}:nearest", "--role", "assigner", "--examples", "0")
+
+
+def test_check_without_the_extra_says_which(monkeypatch):
+    monkeypatch.setattr(cli.importlib.util, "find_spec", lambda name: None)
+    assert 'install the extra: pip install "kmtoolkit[test]"' in refused("check", "dense")

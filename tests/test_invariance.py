@@ -3,13 +3,14 @@
 from itertools import pairwise
 
 import numpy as np
-import problems
 import pytest
 import reference
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import kmtoolkit as km
+from kmtoolkit import testing
+from kmtoolkit.testing.generate import rows
 
 SOLVER = km.Solver(empty="keep", tol=0, max_iter=10_000)
 
@@ -17,7 +18,7 @@ SOLVER = km.Solver(empty="keep", tol=0, max_iter=10_000)
 @st.composite
 def decided_problems(draw):
     """A problem with integer weights and explicit centers whose decisions all have margins above rounding."""
-    X = draw(problems.rows(max_rows=16))
+    X = draw(rows(max_rows=16))
     rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
     weights = rng.integers(1, 4, len(X)).astype(float)
     k = draw(st.integers(1, min(len(X), 4)))
@@ -93,7 +94,7 @@ def test_scaling_by_a_power_of_two_changes_no_bit(dtype, size, problem):
 @pytest.mark.parametrize("init", km.available("initializer")["initializer"])
 @pytest.mark.parametrize("empty", ["farthest", "split", "random", "keep", "drop"])
 @settings(max_examples=20)
-@given(problem=problems.problems(), seed=st.integers(0, 2**16))
+@given(problem=testing.problems(), seed=st.integers(0, 2**16))
 def test_rows_of_weight_zero_are_absent(init, empty, problem, seed):
     """In seeding, tol, repair and everywhere else: the same bits as without them."""
     X, k, w = problem

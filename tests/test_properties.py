@@ -3,13 +3,13 @@
 from itertools import product
 
 import numpy as np
-import problems
 import pytest
 import reference
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 import kmtoolkit as km
+from kmtoolkit import testing
 from kmtoolkit.registry import resolve
 
 COMBINATIONS = list(product(*(names for names in km.available().values())))
@@ -27,7 +27,7 @@ def test_every_combination(combination, examples, tally):
     tally.combinations.add(combination)
 
     @settings(max_examples=examples)
-    @given(problem=problems.problems(), tol=st.sampled_from([0.0, 1e-4]), seed=st.integers(0, 2**16))
+    @given(problem=testing.problems(), tol=st.sampled_from([0.0, 1e-4]), seed=st.integers(0, 2**16))
     def check(problem, tol, seed):
         tally.examples += 1
         X, k, w = problem
@@ -79,7 +79,7 @@ def check_result(result, X, k, w, handler):
 
 
 @settings(max_examples=300)
-@given(problem=problems.problems(), seed=st.integers(0, 2**16))
+@given(problem=testing.problems(), seed=st.integers(0, 2**16))
 def test_trajectory_equals_the_oracle(problem, seed):
     """With margins above rounding, the fit follows Lloyd's iteration half-step by half-step."""
     X, k, w = problem

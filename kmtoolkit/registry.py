@@ -10,21 +10,9 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 __all__ = [
-    "ROLES",
-    "Row",
-    "Strategy",
-    "assigner",
-    "available",
-    "check_partners",
-    "empty_handler",
-    "initializer",
-    "resolve",
-    "roles_of",
-    "rows",
-    "rows_of",
-    "strategies_of",
-    "updater",
-]
+    "ROLES", "Row", "Strategy", "article", "assigner", "available", "check_partners", "empty_handler",
+    "initializer", "resolve", "roles_of", "rows", "rows_of", "strategies_of", "updater",
+]  # fmt: skip
 
 ROLES = {"initializer": "init", "assigner": "assign", "updater": "update", "empty_handler": "empty"}
 ANY = "any"
@@ -124,7 +112,7 @@ def _decorator(role: str) -> Callable[..., Callable[[T], T]]:
         return decorate
 
     register.__name__ = register.__qualname__ = role
-    register.__doc__ = f"""Register {_article(role)} under a name: ``@km.{role}("my-name", **facts)``.
+    register.__doc__ = f"""Register {article(role)} under a name: ``@km.{role}("my-name", **facts)``.
 
     Parameters
     ----------
@@ -148,7 +136,8 @@ def _decorator(role: str) -> Callable[..., Callable[[T], T]]:
     return register
 
 
-def _article(role: str) -> str:
+def article(role: str) -> str:
+    """A role in words."""
     return ("an " if role[0] in "aeiou" else "a ") + role.replace("_", " ")
 
 
@@ -182,7 +171,8 @@ def rows(role: str | None = None) -> tuple[Row, ...]:
 
 def rows_of(module: str) -> tuple[Row, ...]:
     """The rows of the strategies that a module, or a package with all that has been imported of it, defines."""
-    return tuple(row for row in rows() if f"{_targets[row.role, row.name].__module__}.".startswith(f"{module}."))
+    homes = {row: f"{_targets[row.role, row.name].__module__}." for row in rows()}
+    return tuple(row for row, home in homes.items() if home.startswith(f"{module}."))
 
 
 def roles_of(target: Any) -> list[str]:
@@ -232,7 +222,7 @@ def resolve(role: str, spec: Any) -> Strategy:
     argument = ROLES[role]
     if isinstance(spec, Strategy):
         if spec.row.role != role:
-            raise TypeError(f"{argument} is the {spec}, not {_article(role)}; pass it as {ROLES[spec.row.role]}=")
+            raise TypeError(f"{argument} is the {spec}, not {article(role)}; pass it as {ROLES[spec.row.role]}=")
         return spec
     if isinstance(spec, str):
         if (role, spec) not in _targets:
@@ -253,7 +243,7 @@ def resolve(role: str, spec: Any) -> Strategy:
     if registered:
         other = registered[0][0]
         raise TypeError(
-            f"{argument} is {_article(other)} ({registered[0][1]!r}), not {_article(role)}; pass it as {ROLES[other]}="
+            f"{argument} is {article(other)} ({registered[0][1]!r}), not {article(role)}; pass it as {ROLES[other]}="
         )
     name = getattr(spec, "__name__", type(spec).__name__)
     return Strategy(
@@ -296,7 +286,7 @@ def _partners(row: Row, role: str) -> str:
 def _suggestion(role: str, name: str) -> str:
     for other in ROLES:
         if (other, name) in _targets:
-            return f"; {name!r} is {_article(other)}: pass it as {ROLES[other]}="
+            return f"; {name!r} is {article(other)}: pass it as {ROLES[other]}="
     known = [row.name for row in rows(role)]
     near = difflib.get_close_matches(name, known, n=2)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else f"; known are {', '.join(map(repr, known))}"

@@ -181,8 +181,10 @@ import json, multiprocessing, work
 if __name__ == "__main__":
     context = multiprocessing.get_context({method!r})
     before = work.digest()
-    with context.Pool(2) as pool:
-        print(json.dumps([before, *pool.map(work.digest, [None, 1, 2])]))
+    pool = context.Pool(2)
+    print(json.dumps([before, *pool.map(work.digest, [None, 1, 2])]))
+    pool.close()
+    pool.join()
 """
     assert set(python(code, where=tmp_path, NUMBA_NUM_THREADS=2)) == {expected()}
 

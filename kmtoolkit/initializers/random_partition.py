@@ -1,7 +1,7 @@
 """Means of a random partition (Hamerly and Elkan, CIKM 2002, compare it with random rows).
 
-Every row goes to a cluster at random, except that k different rows hold one cluster each, so that no mean is
-undefined. The means lie close together near the mean of all rows. O(n d) time and memory.
+Every row goes to a cluster at random, as a whole whatever its weight, except that k different rows hold one cluster
+each, so that no mean is undefined. The means lie close together near the mean of all rows. O(n d) time and memory.
 """
 
 import numpy as np

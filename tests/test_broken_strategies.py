@@ -18,6 +18,8 @@ import kmtoolkit as km
 from kmtoolkit import testing
 from kmtoolkit.testing.checks import prepared
 
+pytestmark = pytest.mark.compiled
+
 
 def nearest(problem, state):
     difference = problem.X[:, None].astype(np.float64) - state.centers

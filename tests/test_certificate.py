@@ -93,6 +93,7 @@ def single_precision(problem, state):
         state.centers[j] = problem.X[state.labels == j].mean(axis=0)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("update", [numpy_average, bincount])
 def test_sums_in_any_order_are_not_accused(update):
     """Means near 0, where rounding is that of the rows, and clusters of many rows, from where they rest."""
@@ -151,6 +152,7 @@ def test_what_rounding_may_raise_is_told_from_what_it_may_not(factor, offset):
         assert 0 < trace.largest_rise <= trace.noise[1]
 
 
+@pytest.mark.compiled
 @settings(max_examples=200)
 @given(problem=testing.problems(), seed=st.integers(0, 2**16), factor=st.sampled_from([0.5, 1.5, 1.99]))
 def test_relaxed_updaters_descend_and_are_not_stopped_early(problem, seed, factor):

@@ -103,6 +103,7 @@ def test_without_jit_the_answer_is_the_same(tmp_path):
     assert plain == pytest.approx(compiled, rel=1e-15)
 
 
+@pytest.mark.slow
 def test_an_installation_that_can_not_be_written_and_no_home(copy):
     """Kernels are compiled in each process, and the answer is right."""
     for folder in ("kernels", "."):
@@ -114,6 +115,7 @@ def test_an_installation_that_can_not_be_written_and_no_home(copy):
         assert objective == probe(copy)[-1]
 
 
+@pytest.mark.slow
 def test_a_cache_that_can_not_be_written(tmp_path):
     """As on a full disk: where a folder should be there is a file."""
     (tmp_path / "cache").mkdir()
@@ -137,6 +139,7 @@ def test_processes_that_compile_into_one_cache_at_once(tmp_path):
     assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file() and path.suffix != ".kernel"]
 
 
+@pytest.mark.slow
 def test_damaged_entries_are_compiled_anew(tmp_path):
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}
     *_, misses, _, first = probe(tmp_path, **cache)
@@ -148,6 +151,7 @@ def test_damaged_entries_are_compiled_anew(tmp_path):
     assert probe(tmp_path, **cache)[1] == 0
 
 
+@pytest.mark.slow
 def test_entries_of_one_signature_are_not_given_for_another(tmp_path):
     """Not even if files change places."""
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache")}

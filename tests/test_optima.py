@@ -7,6 +7,8 @@ import pytest
 
 import kmtoolkit as km
 
+pytestmark = pytest.mark.compiled
+
 # Ruspini, Information Sciences 2, 1970, as in R's package cluster.
 RUSPINI = np.loadtxt(Path(__file__).with_name("ruspini.csv"), delimiter=",", skiprows=1)
 IRIS = km.datasets.iris().X

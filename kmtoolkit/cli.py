@@ -183,7 +183,7 @@ def check(
             except ConformanceError as error:
                 broken += 1
                 console.print(f"  failed  {rule.name}\n\n{error}\n")
-    console.print(f"{broken} rules broken" if broken else "all rules hold")
+    console.print(f"rules broken: {broken}" if broken else "all rules hold")
     raise typer.Exit(1 if broken else 0)
 
 

@@ -467,3 +467,16 @@ def test_an_answer_that_depends_on_compilation(tmp_path, monkeypatch):
 
     assert "in plain Python" in verdict("assigner", overflows.Overflows, "same-without-compilation")
     del sys.modules["overflows"]
+
+
+def test_a_sum_in_another_order_is_not_exact():
+    """Of more than eight columns NumPy adds several at a time, and then another center may be the nearest."""
+
+    def by_numpy(problem, state):
+        squares = np.square(problem.X[:, np.newaxis].astype(np.float64) - state.centers)
+        state.labels[:] = squares.sum(axis=2).argmin(axis=1)
+
+    testing.check_assigner(by_numpy)  # which is no fault in itself
+    km.assigner("by-numpy", exact=True)(by_numpy)
+    with pytest.raises(testing.ConformanceError, match="takes-the-nearest"):
+        testing.check_assigner("by-numpy")

@@ -96,6 +96,8 @@ def zoo() -> tuple[Case, ...]:
     blobs = np.repeat([[0.0, 0.0], [40.0, 0.0], [0.0, 40.0], [40.0, 40.0]], 6, axis=0) + rng.normal(size=(24, 2))
     sizes = 10.0 ** rng.integers(-16, 4, 24) * (np.arange(24) % 5 > 0)
     third = np.arange(12.0).reshape(6, 2) / 3
+    offsets = np.arange(1.0, 18.0) / 10
+    permuted = np.array([rng.permutation(offsets) for _ in range(6)])
     return (
         Case(grid, 3, init_centers=np.array([[0.0, 1], [2, 1], [1, 1]]), name="ties on a grid of integers"),
         Case(_column(0, 1, 2, 3, 4), 2, init_centers=_column(3, 1), name="a tie that the lower index must win"),
@@ -119,6 +121,8 @@ def zoo() -> tuple[Case, ...]:
         Case(np.column_stack([blobs[:, 0], np.full(24, 0.1)]), 3, name="a constant column"),
         Case(blobs * [1e-6, 1e6], 3, name="columns of two scales"),
         Case(rng.lognormal(0, 6, (20, 2)), 5, name="values of many sizes"),
+        Case(np.vstack([np.zeros((4, 17)), -permuted[:2]]), 6, None, permuted,
+             name="many columns: distances that differ by the order of their sum alone"),
     )  # fmt: skip
 
 

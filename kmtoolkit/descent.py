@@ -195,7 +195,7 @@ class Descent:
         if step.refused and part.row.exact:
             raise self.broken(part, f"is declared exact, but proposed {step.refused} labels that are not nearer")
         self.moved = step.moved
-        with watched(None):  # settled: what would be taken back now is the iteration before
+        with watched(None):  # until at_assign belongs to these labels, they can not be taken back
             self.add(phase, part, step)
 
     def update(self) -> None:

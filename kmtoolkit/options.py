@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmtoolkit.initializers.explicit import Explicit
+from kmtoolkit.kernels.grid import watched
 from kmtoolkit.problem import State
 from kmtoolkit.progress import Progress
 from kmtoolkit.result import Status
@@ -78,7 +79,9 @@ class Limits:
         seconds = time.perf_counter() - self.start
         self.display.update(self.restart, n_iter, objective)
         snapshot = Snapshot(self.restart, n_iter, objective, state.centers, state.labels, seconds)
-        if self.callback is not None and self.callback(snapshot):
+        with watched(None):  # what the callback calls is not to be abandoned
+            asked = self.callback is not None and self.callback(snapshot)
+        if asked:
             self.ended = Status.CALLBACK
         elif self.interrupted:
             self.ended = Status.INTERRUPTED
@@ -88,8 +91,6 @@ class Limits:
 
     def look(self) -> None:
         """Between slices of a sweep: raise Abandoned if the fit must end here, and there is something to return."""
-        if self.interrupted and not self.settled:
-            raise KeyboardInterrupt
         if self.settled and self.over():
             raise Abandoned
 
@@ -125,7 +126,7 @@ class Limits:
 
 @contextlib.contextmanager
 def interrupts(on_interrupt: str, limits: Limits) -> Iterator[None]:
-    """Turn Ctrl-C into ``limits.interrupted`` if it is to return a result; a second one raises."""
+    """Turn Ctrl-C into ``limits.interrupted`` if it is to return a result and there is one; a second one raises."""
     before = signal.getsignal(signal.SIGINT)
     foreign = before in (None, signal.SIG_IGN)  # another language's handler can't be put back, nohup's is meant
     if on_interrupt == "raise" or foreign or threading.current_thread() is not threading.main_thread():
@@ -133,7 +134,7 @@ def interrupts(on_interrupt: str, limits: Limits) -> Iterator[None]:
         return
 
     def interrupt(*_signal: Any) -> None:
-        if limits.interrupted:
+        if limits.interrupted or not limits.settled:
             signal.signal(signal.SIGINT, before)
             raise KeyboardInterrupt
         limits.interrupted = True

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 __all__ = [
-    "ROLES", "Row", "Strategy", "article", "assigner", "available", "check_partners", "empty_handler",
-    "initializer", "resolve", "roles_of", "rows", "rows_of", "strategies_of", "updater",
+    "ROLES", "Row", "Strategy", "assigner", "available", "check_partners", "empty_handler", "initializer", "resolve",
+    "role_in_words", "roles_of", "rows", "rows_of", "strategies_of", "updater",
 ]  # fmt: skip
 
 ROLES = {"initializer": "init", "assigner": "assign", "updater": "update", "empty_handler": "empty"}
@@ -112,7 +112,7 @@ def _decorator(role: str) -> Callable[..., Callable[[T], T]]:
         return decorate
 
     register.__name__ = register.__qualname__ = role
-    register.__doc__ = f"""Register {article(role)} under a name: ``@km.{role}("my-name", **facts)``.
+    register.__doc__ = f"""Register {role_in_words(role)} under a name: ``@km.{role}("my-name", **facts)``.
 
     Parameters
     ----------
@@ -136,7 +136,7 @@ def _decorator(role: str) -> Callable[..., Callable[[T], T]]:
     return register
 
 
-def article(role: str) -> str:
+def role_in_words(role: str) -> str:
     """A role in words."""
     return ("an " if role[0] in "aeiou" else "a ") + role.replace("_", " ")
 
@@ -222,7 +222,7 @@ def resolve(role: str, spec: Any) -> Strategy:
     argument = ROLES[role]
     if isinstance(spec, Strategy):
         if spec.row.role != role:
-            raise TypeError(f"{argument} is the {spec}, not {article(role)}; pass it as {ROLES[spec.row.role]}=")
+            raise TypeError(f"{argument} is the {spec}, not {role_in_words(role)}; pass it as {ROLES[spec.row.role]}=")
         return spec
     if isinstance(spec, str):
         if (role, spec) not in _targets:
@@ -243,7 +243,8 @@ def resolve(role: str, spec: Any) -> Strategy:
     if registered:
         other = registered[0][0]
         raise TypeError(
-            f"{argument} is {article(other)} ({registered[0][1]!r}), not {article(role)}; pass it as {ROLES[other]}="
+            f"{argument} is {role_in_words(other)} ({registered[0][1]!r}), not {role_in_words(role)}; "
+            f"pass it as {ROLES[other]}="
         )
     name = getattr(spec, "__name__", type(spec).__name__)
     return Strategy(
@@ -286,7 +287,7 @@ def _partners(row: Row, role: str) -> str:
 def _suggestion(role: str, name: str) -> str:
     for other in ROLES:
         if (other, name) in _targets:
-            return f"; {name!r} is {article(other)}: pass it as {ROLES[other]}="
+            return f"; {name!r} is {role_in_words(other)}: pass it as {ROLES[other]}="
     known = [row.name for row in rows(role)]
     near = difflib.get_close_matches(name, known, n=2)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else f"; known are {', '.join(map(repr, known))}"

@@ -3,7 +3,7 @@
 import contextlib
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 import numpy as np
@@ -147,7 +147,10 @@ class Solver:
         with sharing_threads(self.threads), interrupts(self.on_interrupt, limits), limits.showing(restarts):
             best, runs = self._descend(door, given, restarts, limits)
             ended = Status.TIME if runs[-1].status is Status.TIME else limits.ended
-            return _result(door, best, tuple(runs), ended)
+            result = _result(door, best, tuple(runs), ended)
+        if limits.interrupted and ended is not Status.CALLBACK:  # maybe after the last iteration
+            result = replace(result, status=Status.INTERRUPTED, exact_fixed_point=False)
+        return result
 
     def _descend(
         self, door: Door, given: np.ndarray | None, restarts: int, limits: Limits

@@ -182,12 +182,13 @@ class Recorder:
 
     def mark(self) -> None:
         """Remember the trace as it is, up to a settled assignment."""
-        self.marked = len(self.columns["iteration"])
+        self.marked = len(self.columns["iteration"]), self.largest_rise, self.terms
 
     def rewind(self) -> int:
         """Forget what was added since the mark; the iteration of the last entry."""
+        length, self.largest_rise, self.terms = self.marked
         for column in self.columns.values():
-            del column[self.marked :]
+            del column[length:]
         return int(self.columns["iteration"][-1])
 
     @property

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from kmtoolkit import registry
-from kmtoolkit.kernels import jit
+from kmtoolkit.kernels import grid, jit
 
 settings.register_profile(
     "kmtoolkit",
@@ -46,6 +46,13 @@ def pytest_report_header():
     """What the kernels run on: never by accident."""
     how = "plain Python" if jit.plain_python else f"compiled, {jit.launch()}, at most {jit.most_threads()} threads"
     return f"kernels: {how}{', bounds checked' if os.environ.get('NUMBA_BOUNDSCHECK') == '1' else ''}"
+
+
+@pytest.fixture
+def thin_slices(monkeypatch):
+    """Every sweep is cut into many chunks and slices, however small it is."""
+    monkeypatch.setattr(grid, "OPERATIONS_PER_CHUNK", 64)
+    monkeypatch.setattr(grid, "OPERATIONS_PER_SLICE", 64)
 
 
 @pytest.fixture

@@ -10,13 +10,6 @@ from kmtoolkit.kernels import cache, grid, jit, squared, statistics, threads
 from kmtoolkit.kernels.threads import _cpu_quota, on_python_threads
 
 
-@pytest.fixture
-def thin_slices(monkeypatch):
-    """Every sweep is cut into many chunks and slices, however small it is."""
-    monkeypatch.setattr(grid, "OPERATIONS_PER_CHUNK", 64)
-    monkeypatch.setattr(grid, "OPERATIONS_PER_SLICE", 64)
-
-
 @pytest.mark.parametrize(("rows", "operations"), [(1, 1), (100, 10), (10_000, 100), (1_000_003, 3), (5, 10**9)])
 def test_the_grid_covers_every_row_once(rows, operations):
     bounds, slices = cut = grid.cut(rows, operations)
@@ -39,7 +32,7 @@ def test_every_row_is_visited_once_and_in_the_order_of_its_chunk(thin_slices):
     with threads.sharing_threads(1):
         visit(cut, None)
     assert cut.slices > 5
-    assert [i for _, i in sorted(visits)] == list(range(1000))
+    assert [i for _, i in sorted(visits, key=lambda visit: visit[0])] == list(range(1000))
     assert all(cut.bounds[t] <= i < cut.bounds[t + 1] for t, i in visits)
 
 
@@ -47,15 +40,71 @@ def test_every_row_is_visited_once_and_in_the_order_of_its_chunk(thin_slices):
 def test_the_drivers_give_the_same_bits(driver, thin_slices, monkeypatch):
     X = np.random.default_rng(0).normal(size=(200, 3))
     w = np.random.default_rng(1).random(200)
+    threads_used = min(2, jit.most_threads()) if driver == "prange" else 2
 
     def sums():
         moments = statistics.column_moment(X, w, X[0], squared=True)
         return moments.tobytes(), squared.potentials(X, w, w, X[:4]).tobytes(), squared.distances_to(X, X, 5).tobytes()
 
-    alone = sums()
-    monkeypatch.setattr(grid, "workers", lambda: min(2, jit.most_threads()))
+    alone, helped = sums(), []
+    monkeypatch.setattr(grid, "workers", lambda: threads_used)
     monkeypatch.setattr(grid, "prange_is_safe", lambda: driver == "prange")
+    monkeypatch.setattr(grid, "on_python_threads", lambda *args: (helped.append(1), on_python_threads(*args)))
     assert sums() == alone
+    assert bool(helped) == (driver == "python threads")
+
+
+@pytest.mark.parametrize("body", [lambda lo, hi, t, *rest: None, lambda lo, hi, t, out=None: None, lambda lo, hi: None])
+def test_a_body_that_is_no_chunk_body_is_refused(body):
+    with pytest.raises(ValueError, match=r"takes \(lo, hi.*; a sweep takes plain \(lo, hi, t, ...\)"):
+        grid.sweep(body)
+
+
+def made(value):
+    @grid.sweep
+    def add(lo, hi, t, out):
+        for i in range(lo, hi):
+            out[i] += value
+
+    return add
+
+
+class One:
+    @grid.sweep
+    def add(lo, hi, t, out):  # noqa: N805
+        for i in range(lo, hi):
+            out[i] += 10.0
+
+
+class Two:
+    @grid.sweep
+    def add(lo, hi, t, out):  # noqa: N805
+        for i in range(lo, hi):
+            out[i] += 20.0
+
+
+@pytest.mark.parametrize("again", [False, True])
+def test_sweeps_of_one_name_are_not_taken_for_each_other(again, thin_slices, monkeypatch):
+    """Neither in this process, nor in the disk cache, whatever runs them."""
+    bodies = {1.0: made(1.0), 2.0: made(2.0), 10.0: One.add, 20.0: Two.add}
+    for threads_used in (1, min(2, jit.most_threads())):
+        monkeypatch.setattr(grid, "workers", lambda used=threads_used: used)
+        for value, add in bodies.items():
+            out = np.zeros(300)
+            add(grid.cut(300, 64), out)
+            assert (out == value).all()
+
+
+def test_arguments_may_have_any_name(thin_slices, monkeypatch):
+    @grid.sweep
+    def chunk(lo, hi, t, prange, int64, chunk, len):
+        for i in range(lo, hi):
+            chunk[i] = prange + int64 + len
+
+    monkeypatch.setattr(grid, "workers", lambda: min(2, jit.most_threads()))
+    out = np.zeros(300)
+    chunk(grid.cut(300, 64), 1.0, 2.0, out, 3.0)
+    assert (out == 6.0).all()
 
 
 def test_python_threads_do_every_chunk_once():
@@ -91,15 +140,16 @@ def test_the_quota_of_a_container(text, processors, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("numba", "openmp", "limit"), [(None, None, sys.maxsize), (None, "3,2", 3), (None, "0", 1), ("4", "3", sys.maxsize)]
+    ("numba", "openmp", "limit"),
+    [(None, None, 5), (None, "3,2", 3), (None, "0", 1), (None, "9", 5), ("4", "3", sys.maxsize)],
 )
 def test_what_other_libraries_were_told(numba, openmp, limit, monkeypatch):
-    monkeypatch.setattr(threads, "_cpu_quota", lambda: sys.maxsize)
+    monkeypatch.setattr(threads, "_cpu_quota", lambda: 5)
     for name, value in {"NUMBA_NUM_THREADS": numba, "OMP_NUM_THREADS": openmp}.items():
         monkeypatch.delenv(name, raising=False)
         if value is not None:
             monkeypatch.setenv(name, value)
-    assert threads._told_elsewhere() == limit
+    assert threads._find_limit_of_others() == limit
 
 
 class TestEntries:

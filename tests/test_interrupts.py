@@ -19,13 +19,6 @@ W = rng.integers(0, 3, 300).astype(float)
 START = np.vstack([X[:6], [[40.0, 40.0], [50.0, 50.0]]])
 
 
-@pytest.fixture
-def thin_slices(monkeypatch):
-    """Every sweep is cut into many chunks and slices, however small it is."""
-    monkeypatch.setattr(grid, "OPERATIONS_PER_CHUNK", 64)
-    monkeypatch.setattr(grid, "OPERATIONS_PER_SLICE", 64)
-
-
 def strike(monkeypatch, moment):
     """Let the clock of fits with a time limit strike when it is looked at for the moment-th time; count the looks."""
     looks = itertools.count()
@@ -35,7 +28,7 @@ def strike(monkeypatch, moment):
 
 def bits(result):
     arrays = result.centers, result.labels, result.sizes, result.trace.objective, result.trace.drop, result.trace.moved
-    return [a.tobytes() for a in arrays]
+    return [a.tobytes() for a in arrays], result.trace.largest_rise, result.trace.rebuild_error
 
 
 def test_slices_change_no_bit(monkeypatch):
@@ -82,12 +75,14 @@ def test_time_may_be_over_at_any_moment(options, thin_slices, monkeypatch):
 def test_a_fit_that_is_not_certified_is_taken_back_too(thin_slices, monkeypatch):
     @km.updater("careless", monotone=False)
     def careless(problem, state):
-        state.centers[:] = state.origin + state.sums / np.maximum(state.mass, 1e-9)[:, np.newaxis]
+        mean = state.origin + state.sums / np.maximum(state.mass, 1e-9)[:, np.newaxis]
+        state.centers[:] += 2.3 * (mean - state.centers)
 
-    solver = km.Solver(X[:5], update="careless", tol=0, max_iter=6, max_seconds=1e9)
+    solver = km.Solver(X[:5], update="careless", tol=0, max_iter=30, max_seconds=1e9)
     for moment in range(20, 200, 20):
         strike(monkeypatch, moment)
         result = solver.fit(X, 5)
+        assert result.status is km.Status.TIME
         assert bits(result) == bits(km.Solver(X[:5], update="careless", tol=0, max_iter=result.n_iter).fit(X, 5))
 
 
@@ -125,16 +120,51 @@ def test_ctrl_c_inside_a_sweep_returns_the_latest_assignment(n_iter, thin_slices
 
 
 @pytest.mark.parametrize("n_iter", [0, 3])
-def test_ctrl_c_inside_a_sweep_raises_by_default(n_iter, thin_slices):
+def test_ctrl_c_in_a_strategy_raises_by_default(n_iter, thin_slices):
     with pytest.raises(KeyboardInterrupt):
         km.Solver(assign=pressing_at(n_iter), rng=1).fit(X, 6)
 
 
-def test_ctrl_c_before_there_is_anything_to_return(thin_slices):
+def test_ctrl_c_before_there_is_anything_to_return():
+    def endless(problem, rng):
+        signal.raise_signal(signal.SIGINT)
+        raise AssertionError("not reached")
+
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(KeyboardInterrupt):
-        km.Solver(assign=pressing_at(0), rng=1, on_interrupt="return").fit(X, 6)
+        km.Solver(endless, rng=1, on_interrupt="return").fit(X, 6)
     assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_ctrl_c_after_the_last_iteration_is_told_too(monkeypatch):
+    from kmtoolkit import solver
+
+    def pressing(*arguments):
+        signal.raise_signal(signal.SIGINT)
+        return result(*arguments)
+
+    result = solver._result
+    monkeypatch.setattr(solver, "_result", pressing)
+    assert km.Solver(rng=1, on_interrupt="return").fit(X, 3).status is km.Status.INTERRUPTED
+
+
+def test_ctrl_c_stays_ignored_where_it_is():
+    """As under nohup."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        result = km.Solver("random", pressing_at(1), tol=0, rng=1, on_interrupt="return").fit(X, 6)
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert result.status is km.Status.FIXED_POINT
+
+
+def test_what_a_callback_calls_is_not_abandoned(thin_slices, monkeypatch):
+    """Though time is over, and predict runs the same sweeps."""
+    strike(monkeypatch, 0)
+    fitted, told = km.kmeans(X, 4, rng=0), []
+    km.Solver(max_seconds=1e9, callback=lambda s: told.append(fitted.predict(X))).fit(X, 4)
+    assert [labels.tolist() for labels in told] == [fitted.labels.tolist()]
 
 
 def test_a_second_ctrl_c_raises_at_once():
@@ -178,6 +208,9 @@ for trial in range(MANY):
         timer.join()
     if trial % 20 == 0:
         wrong += digest() != right
+from kmtoolkit.kernels import threads
+import numba
+wrong += (threads.workers(), numba.get_num_threads(), len(threads._fits)) != (2, 2, 0)
 print(json.dumps([{end: ends.count(end) for end in ("raised", "returned", "finished")}, wrong, digest() == right]))
 """
 )

@@ -28,11 +28,15 @@ logger = logging.getLogger("kmtoolkit")
 
 
 def _fingerprint() -> str:
+    """A hash of all that the code of a kernel depends on beyond its own file; empty if that can't be known."""
     package = Path(__file__).parents[1]
     digest = hashlib.sha256(f"{numba.__version__} {numba.config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
-    for source in (package / "problem.py", *sorted((package / "kernels").glob("*.py"))):
-        digest.update(source.relative_to(package).as_posix().encode())
-        digest.update(source.read_bytes())
+    try:
+        for source in (package / "problem.py", *sorted((package / "kernels").glob("*.py"))):
+            digest.update(source.relative_to(package).as_posix().encode())
+            digest.update(source.read_bytes())
+    except OSError:  # installed without sources
+        return ""
     return digest.hexdigest()
 
 
@@ -75,10 +79,10 @@ class Entries:
 class DiskCache(FunctionCache):
     """Numba's cache of one kernel, with files of our own, that tells when it compiles and never fails."""
 
-    def __init__(self, function: Callable) -> None:
+    def __init__(self, function: Callable, use: str) -> None:
         super().__init__(function)
-        numbas = self._cache_file
-        self._cache_file: Any = Entries(self.cache_path, self._impl.filename_base, (numbas._source_stamp, FINGERPRINT))
+        name, numba_file = f"{self._impl.filename_base}{use}", self._cache_file
+        self._cache_file: Any = Entries(self.cache_path, name, (numba_file._source_stamp, FINGERPRINT))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         loaded = super().load_overload(sig, target_context)
@@ -103,10 +107,13 @@ class NoCache(NullCache):
         _tell(self.function, "set NUMBA_CACHE_DIR to a folder that can be written, and later sessions need not")
 
 
-def disk_cache(function: Callable) -> Any:
-    """The cache of a kernel; where nothing can be written, as in a read-only installation, one that stores nothing."""
+def disk_cache(function: Callable, use: str = "") -> Any:
+    """The cache of a kernel that is made of ``function``; ``use`` tells kernels of one function apart.
+
+    Where nothing can be written, as in a read-only installation, it stores nothing.
+    """
     try:
-        return DiskCache(function)
+        return DiskCache(function, use) if FINGERPRINT else NoCache(function)
     except RuntimeError:
         return NoCache(function)
 

@@ -68,7 +68,7 @@ class sweep:
     def __init__(self, body: Callable[..., None]) -> None:
         functools.update_wrapper(self, body)
         self.chunk = jit(body)
-        self.parallel = parallel_jit(_loop_over_chunks(body, self.chunk))
+        self.parallel = parallel_jit(_loop_over_chunks(body, self.chunk), body)
 
     def __call__(self, grid: Grid, *args: Any) -> None:
         lo, width = grid.bounds[:-1], np.diff(grid.bounds)
@@ -96,12 +96,19 @@ def _loop_over_chunks(body: Callable[..., None], chunk: Callable[..., None]) -> 
     Numba can neither pass on ``*args`` that hold records, nor cache a function that closes over a kernel; so the loop
     is written for each body, and finds its kernel as a global.
     """
-    name, arguments = body.__name__, ", ".join(list(inspect.signature(body).parameters)[3:])
+    parameters = inspect.signature(body).parameters.values()
+    if len(parameters) < 3 or any(
+        p.kind is not p.POSITIONAL_OR_KEYWORD or p.default is not p.empty for p in parameters
+    ):
+        raise ValueError(f"{body.__qualname__} takes {inspect.signature(body)}; a sweep takes plain (lo, hi, t, ...)")
+    arguments = ", ".join([p.name for p in parameters][3:])
     source = (
-        f"def {name}_by_prange(lo, hi, {arguments}):\n"
-        f"    for t in prange(len(lo)):\n"
-        f"        {name}(lo[t], hi[t], int64(t), {arguments})\n"
+        f"def by_prange(_lo, _hi, {arguments}):\n"
+        f"    for _t in _prange(_len(_lo)):\n"
+        f"        _chunk(_lo[_t], _hi[_t], _int64(_t), {arguments})\n"
     )
-    space: dict[str, Any] = {"prange": prange, "int64": np.int64, name: chunk, "__name__": body.__module__}
-    exec(compile(source, body.__code__.co_filename, "exec"), space)
-    return space[f"{name}_by_prange"]
+    space: dict[str, Any] = {"_prange": prange, "_len": len, "_int64": np.int64, "_chunk": chunk}
+    exec(compile(source, body.__code__.co_filename, "exec"), space | {"__name__": body.__module__}, space)
+    loop = space["by_prange"]
+    loop.__qualname__ = f"{body.__qualname__}.by_prange"
+    return loop

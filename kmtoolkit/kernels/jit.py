@@ -4,7 +4,8 @@ Kernels are cached on disk, release the GIL and follow IEEE arithmetic: no fast-
 sum changes ties, and ties decide labels.
 """
 
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
@@ -21,22 +22,22 @@ plain_python: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 COMPILED: list[Any] = []  # every kernel, in order of definition
 
 
-def _compile(function: Callable, **flags: Any) -> Callable:
+def _compile(function: Callable, cache: Any, **flags: Any) -> Callable:
     kernel = numba.njit(nogil=True, error_model="numpy", **flags)(function)
     if not plain_python:
-        kernel._cache = disk_cache(function)
+        kernel._cache = cache
         COMPILED.append(kernel)
     return kernel
 
 
 def jit(function: Callable) -> Callable:
     """Compile a kernel that runs on the calling thread."""
-    return _compile(function)
+    return _compile(function, disk_cache(function))
 
 
-def parallel_jit(function: Callable) -> Callable:
-    """Compile a kernel whose ``prange`` loops run in parallel."""
-    return _compile(function, parallel=True)
+def parallel_jit(function: Callable, body: Callable) -> Callable:
+    """Compile a kernel whose ``prange`` loops run in parallel; it was generated from ``body``, and cached as such."""
+    return _compile(function, disk_cache(body, ".parallel"), parallel=True)
 
 
 def layer() -> str | None:
@@ -66,15 +67,12 @@ def current_threads() -> int:
     return most_threads() if layer() is None else int(numba.get_num_threads())
 
 
-class threads_of_numba:
+@contextlib.contextmanager
+def threads_of_numba(threads: int) -> Iterator[None]:
     """Let Numba use ``threads`` threads for what this thread calls inside a ``with`` block."""
-
-    def __init__(self, threads: int) -> None:
-        self.threads = threads
-
-    def __enter__(self) -> None:
-        self.before = numba.get_num_threads()
-        numba.set_num_threads(self.threads)
-
-    def __exit__(self, *exc_info: object) -> None:
-        numba.set_num_threads(self.before)
+    before = numba.get_num_threads()
+    try:
+        numba.set_num_threads(threads)
+        yield
+    finally:
+        numba.set_num_threads(before)

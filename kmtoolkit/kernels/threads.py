@@ -37,24 +37,27 @@ if hasattr(os, "register_at_fork"):
 
 @contextlib.contextmanager
 def sharing_threads(threads: int | None) -> Iterator[None]:
-    """Run a fit with at most ``threads`` threads, strategies included; None: with its share of the process's."""
-    fit = object()
+    """Run a fit with at most ``threads`` threads, strategies included.
+
+    None stands for an equal share of those that the process may use.
+    """
+    fit, before = object(), _limit.get()
     most = None if threads is None else min(threads, jit.most_threads())
-    limit = _limit.set(most)
-    _fits.add(fit)
     try:
+        _fits.add(fit)
+        _limit.set(most)
         with contextlib.nullcontext() if most is None or jit.launch() is None else jit.threads_of_numba(most):
             yield
     finally:
         _fits.discard(fit)
-        _limit.reset(limit)
+        _limit.set(before)
 
 
 def workers() -> int:
     """How many threads a sweep may use now, the calling one included."""
     if jit.plain_python:
         return 1
-    return _limit.get() or max(min(jit.current_threads(), _elsewhere) // max(len(_fits), 1), 1)
+    return _limit.get() or max(min(jit.current_threads(), _limit_of_others) // max(len(_fits), 1), 1)
 
 
 def prange_is_safe() -> bool:
@@ -98,12 +101,12 @@ def _cpu_quota(file: str = "/sys/fs/cgroup/cpu.max") -> int:
         return sys.maxsize
 
 
-def _told_elsewhere() -> int:
+def _find_limit_of_others() -> int:
     """The limit that other libraries go by, as in Dask's workers; NUMBA_NUM_THREADS comes before it."""
     told = os.environ.get("OMP_NUM_THREADS", "").partition(",")[0]
     if os.environ.get("NUMBA_NUM_THREADS"):
         return sys.maxsize
-    return max(int(told), 1) if told.isdigit() else _cpu_quota()
+    return min(max(int(told), 1) if told.isdigit() else sys.maxsize, _cpu_quota())
 
 
-_elsewhere = _told_elsewhere()
+_limit_of_others = _find_limit_of_others()

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from kmtoolkit import registry
-from kmtoolkit.registry import ROLES, Strategy, article
+from kmtoolkit.registry import ROLES, Strategy, role_in_words
 from kmtoolkit.testing.checks import prepared
 
 __all__ = ["find"]
@@ -39,7 +39,7 @@ def find(spec: str, role: str | None = None) -> list[Strategy]:
     named = [row for row in registry.rows(role) if row.name == spec]
     if len(named) > 1:
         raise ValueError(
-            f"{spec!r} is the name of {' and of '.join(article(row.role) for row in named)}; give the role"
+            f"{spec!r} is the name of {' and of '.join(role_in_words(row.role) for row in named)}; give the role"
         )
     if named:
         return [prepared(named[0].role, spec)]
@@ -75,6 +75,6 @@ def _in_module(module: str, name: str, role: str | None) -> Strategy:
         raise ValueError(f"module {module!r} has no {name!r}") from None
     roles = [role] if role else registry.roles_of(found)
     if len(roles) != 1:
-        why = f"registered as {' and as '.join(map(article, roles))}" if roles else "not registered"
+        why = f"registered as {' and as '.join(map(role_in_words, roles))}" if roles else "not registered"
         raise ValueError(f"{module}:{name} is {why}; give its role, one of {', '.join(ROLES)}")
     return prepared(roles[0], found)

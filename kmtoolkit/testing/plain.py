@@ -42,11 +42,11 @@ def ask(row: Row, reference: Reference, case: Case) -> Answer | None:
     process = _process(reference)
     assert process.stdin is not None
     assert process.stdout is not None
-    pickle.dump((row, reference, case), process.stdin)
-    process.stdin.flush()
     try:
+        pickle.dump((row, reference, case), process.stdin)
+        process.stdin.flush()
         reply = pickle.load(process.stdout)
-    except EOFError:
+    except (EOFError, OSError):
         stop()
         raise RuntimeError("the process with NUMBA_DISABLE_JIT=1 has ended; standard error says why") from None
     if isinstance(reply, Exception):

@@ -43,7 +43,8 @@ class Solver:
     rng : None, int, SeedSequence or Generator
         Source of randomness; restart i uses the i-th spawned child. A Generator is copied, and never advanced.
     max_seconds : float, optional
-        Time limit of the whole fit, kept within 5 % or 50 ms on any data; the first assignment is always finished.
+        Time limit of the whole fit, kept within 5 % or 50 ms, but for calls that can't be cut short; the first
+        assignment is always finished.
     callback : callable, optional
         Called with a :class:`~kmtoolkit.options.Snapshot` after each assignment; a true return value ends the fit.
     verify : bool

@@ -29,7 +29,7 @@ TARGETS = [
 TESTS = [  # those that fail soonest come first
     "test_worked_example.py", "test_books.py", "test_empties.py", "test_solver.py", "test_certificate.py",
     "test_initializers.py", "test_result.py", "test_invariance.py", "test_interrupts.py", "test_bad_input.py",
-    "test_scales.py", "test_grid.py", "test_logging.py", "test_properties.py", "test_conformance.py",
+    "test_scales.py", "test_grid.py", "test_logging.py", "test_properties.py",
 ]  # fmt: skip
 SWAPS = {
     ast.Lt: ast.LtE, ast.LtE: ast.Lt, ast.Gt: ast.GtE, ast.GtE: ast.Gt, ast.Eq: ast.NotEq, ast.NotEq: ast.Eq,

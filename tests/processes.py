@@ -33,7 +33,7 @@ def python(code, *, where=None, **environment):
     """
     given = {name: str(value) for name, value in (os.environ | environment).items() if value is not None}
     ran = subprocess.run(
-        [sys.executable, "-W", "error", "-c", code],
+        [sys.executable, "-W", "error", "-W", "ignore:This process:DeprecationWarning", "-c", code],  # it forks
         capture_output=True, text=True, cwd=where, env=given, timeout=LIMIT,
     )  # fmt: skip
     assert (ran.returncode, ran.stderr) == (0, ""), f"exit {ran.returncode}\n{ran.stdout}\n{ran.stderr}"

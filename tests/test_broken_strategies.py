@@ -469,6 +469,35 @@ def test_an_answer_that_depends_on_compilation(tmp_path, monkeypatch):
     del sys.modules["overflows"]
 
 
+def test_distances_in_single_precision_are_not_exact():
+    @km.assigner("by-rounded-distances", exact=True)
+    def by_rounded_distances(problem, state):
+        squares = np.zeros((len(problem.X), problem.k))
+        for f in range(problem.X.shape[1]):
+            squares += np.square(problem.X[:, f : f + 1] - state.centers[:, f])
+        state.labels[:] = squares.astype(np.float32).argmin(axis=1)
+
+    with pytest.raises(testing.ConformanceError, match="takes-the-nearest"):
+        testing.check_assigner("by-rounded-distances")
+
+
+def test_a_strategy_that_exits_is_broken():
+    def exits(problem, state):
+        sys.exit(0)
+
+    with pytest.raises(testing.ConformanceError, match="it raised SystemExit: 0"):
+        testing.check_updater(exits)
+
+
+def test_a_strangers_class_that_needs_arguments_is_no_partner():
+    @km.updater("needs-arguments")
+    class NeedsArguments:
+        def __init__(self, step):
+            self.step = step
+
+    testing.check_empty_handler("keep", examples=1)
+
+
 def test_a_sum_in_another_order_is_not_exact():
     """Of more than eight columns NumPy adds several at a time, and then another center may be the nearest."""
 

@@ -119,7 +119,7 @@ def test_an_installation_that_can_not_be_written_and_no_home(copy):
 def test_a_cache_that_can_not_be_written(tmp_path):
     """As on a full disk: where a folder should be there is a file."""
     (tmp_path / "cache").mkdir()
-    code = "import shutil; import kmtoolkit; shutil.rmtree('cache'); open('cache', 'w').close()" + PROBE
+    code = "import shutil; import kmtoolkit; shutil.rmtree('cache'); open('cache', 'w').close()\n" + PROBE
     *_, objective = python(
         code.replace("DTYPE", "float64").replace("COPIES", "1"), where=tmp_path, NUMBA_CACHE_DIR=tmp_path / "cache"
     )

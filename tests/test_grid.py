@@ -2,12 +2,16 @@
 
 import sys
 import threading
+from fractions import Fraction
 
 import numpy as np
 import pytest
 
-from kmtoolkit.kernels import cache, grid, jit, squared, statistics, threads
+from kmtoolkit.books import Books
+from kmtoolkit.kernels import arithmetic, cache, grid, jit, squared, statistics, threads
 from kmtoolkit.kernels.threads import _cpu_quota, on_python_threads
+from kmtoolkit.objectives import OBJECTIVES, Step
+from kmtoolkit.problem import admit
 
 
 @pytest.mark.parametrize(("rows", "operations"), [(1, 1), (100, 10), (10_000, 100), (1_000_003, 3), (5, 10**9)])
@@ -71,14 +75,14 @@ def made(value):
 
 class One:
     @grid.sweep
-    def add(lo, hi, t, out):  # noqa: N805
+    def add(lo, hi, t, out):
         for i in range(lo, hi):
             out[i] += 10.0
 
 
 class Two:
     @grid.sweep
-    def add(lo, hi, t, out):  # noqa: N805
+    def add(lo, hi, t, out):
         for i in range(lo, hi):
             out[i] += 20.0
 
@@ -97,9 +101,9 @@ def test_sweeps_of_one_name_are_not_taken_for_each_other(again, thin_slices, mon
 
 def test_arguments_may_have_any_name(thin_slices, monkeypatch):
     @grid.sweep
-    def chunk(lo, hi, t, prange, int64, chunk, len):
+    def chunk(lo, hi, t, prange, int64, chunk, by_prange):
         for i in range(lo, hi):
-            chunk[i] = prange + int64 + len
+            chunk[i] = prange + int64 + by_prange
 
     monkeypatch.setattr(grid, "workers", lambda: min(2, jit.most_threads()))
     out = np.zeros(300)
@@ -150,6 +154,11 @@ def test_what_other_libraries_were_told(numba, openmp, limit, monkeypatch):
         if value is not None:
             monkeypatch.setenv(name, value)
     assert threads._find_limit_of_others() == limit
+
+
+def test_no_thread_is_started_while_python_exits(monkeypatch):
+    monkeypatch.setattr(sys, "is_finalizing", lambda: True)
+    assert threads.workers() == 1
 
 
 class TestEntries:
@@ -204,3 +213,42 @@ class TestEntries:
         self.entries(tmp_path).flush()
         assert self.entries(tmp_path).load("key") is None
         assert cache.Entries(tmp_path, "other", "stamp").load("key") == 2
+
+
+class TestExactSums:
+    """Pairs (total, error) hold sums to about twice float64's precision, whatever the order and the grouping."""
+
+    def test_a_product_and_its_error_are_exact(self):
+        rng = np.random.default_rng(0)
+        for a, b in [*rng.lognormal(0, 20, (200, 2)), (1.0, 0.1), (0.1, 1.0), (3.0, 0.1)]:
+            product, error = arithmetic.two_product(a, b)
+            assert product == a * b
+            assert Fraction(product) + Fraction(error) == Fraction(a) * Fraction(b)
+
+    def test_a_sum_and_its_error_are_exact(self):
+        rng = np.random.default_rng(1)
+        for a, b in rng.lognormal(0, 20, (200, 2)) * rng.choice([-1, 1], (200, 2)):
+            total, error = arithmetic.two_sum(a, b)
+            assert total == a + b
+            assert Fraction(total) + Fraction(error) == Fraction(a) + Fraction(b)
+
+    @pytest.mark.parametrize("chunks", [1, 2, 3, 5, 8, 13])
+    def test_chunks_are_merged_without_loss(self, chunks):
+        values = np.random.default_rng(chunks).lognormal(0, 8, (chunks, 3)) * [1.0, -1.0, 1.0]
+        total, error = values.copy(), values * 2.0**-60
+        exact = [sum(map(Fraction, total[:, j])) + sum(map(Fraction, error[:, j])) for j in range(3)]
+        arithmetic.merge_pairs(total, error)
+        for j in range(3):
+            assert abs(Fraction(total[0, j]) + Fraction(error[0, j]) - exact[j]) <= 2.0**-95 * abs(exact[j])
+
+    def test_the_drop_of_a_settled_assignment_is_exact_to_the_last_digit(self):
+        """Thousands of tiny terms beside a huge one; a plain sum would lose them all."""
+        X = np.concatenate([[2.0**30], np.full(4000, 2.0**-1)])[:, np.newaxis]
+        books = Books(admit(X, 1).problem, np.zeros((1, 1)), OBJECTIVES["squared-euclidean"])
+        books.state.labels[:] = 0
+        assert books.settle().drop == -(2.0**60 + 1000.0)
+        assert books.value() == 2.0**60 + 1000.0
+
+
+def test_a_step_that_says_nothing_more_did_nothing_more():
+    assert Step(1.0) == (1.0, 0.0, 0.0, 0, 0, 0)

@@ -23,6 +23,8 @@ def stuck(problem, state):
 @pytest.fixture
 def directory(tmp_path):
     (tmp_path / "strategies.py").write_text(STRATEGIES)
+    (tmp_path / "raises.py").write_text("1 / 0")
+    (tmp_path / "exits.py").write_text("raise SystemExit(0)")
     return tmp_path
 
 
@@ -58,6 +60,8 @@ def test_a_broken_rule_fails_with_its_report(directory):
     ("spec", "reason"),
     [
         ("nope", "'nope' is neither a registered strategy"),
+        ("raises", "importing 'raises' raised ZeroDivisionError: division by zero"),
+        ("exits", "importing 'exits' raised SystemExit: 0"),
         ("strategies:nope", "module 'strategies' has no 'nope'"),
         ("strategies:km", "strategies:km is not registered; give its role"),
     ],
@@ -68,6 +72,11 @@ def test_what_can_not_be_found_is_a_usage_error(directory, spec, reason):
 
 def test_the_plugin_is_loaded_without_hypothesis():
     """pytest loads it wherever the package is installed, also where the extra is not."""
-    code = "import sys; sys.modules['hypothesis'] = None; import kmtoolkit.testing.plugin"
+    code = """
+import sys
+sys.modules["hypothesis"] = None
+import kmtoolkit.pytest_plugin
+assert not {"kmtoolkit.testing", "scipy.stats"} & set(sys.modules)
+"""
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (done.returncode, done.stderr) == (0, "")

@@ -2,6 +2,7 @@
 
 import copy
 import dataclasses
+import inspect
 import pickle
 import signal
 import threading
@@ -338,3 +339,9 @@ def test_kmeans_is_the_recipe():
     assert recipe.objective == solver.objective
     assert (recipe.labels == solver.labels).all()
     assert (km.kmeans(X, 3, init_centers=X[:3]).runs[0].start == X[:3]).all()
+
+
+def test_options_are_given_by_name():
+    kinds = {name: p.kind for name, p in inspect.signature(km.Solver).parameters.items()}
+    by_place = [name for name, kind in kinds.items() if kind is not inspect.Parameter.KEYWORD_ONLY]
+    assert by_place == ["init", "assign", "update", "empty"]

@@ -1,6 +1,7 @@
 """Right answers, and the same bits, whatever runs them: threads, layers, forks, pools."""
 
 import functools
+import json
 import sys
 
 import processes
@@ -74,7 +75,7 @@ print(json.dumps([drivers(lambda: digest(threads=t)) for t in (1, 2, 3, 8, None)
 
 def test_without_any_threading_layer_python_threads_do():
     code = FIT + WHICH + "print(json.dumps(drivers(digest)))"
-    digest, used = python(code, NUMBA_NUM_THREADS=2, NUMBA_THREADING_LAYER="tbb", LD_LIBRARY_PATH="")
+    digest, used = python(code, NUMBA_NUM_THREADS=2, NUMBA_THREADING_LAYER="none-of-them")
     assert used == ["python threads"]
     assert digest == expected()
 
@@ -155,20 +156,72 @@ def test_a_child_of_a_process_that_has_not_fitted_uses_prange():
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 def test_a_fork_in_the_middle_of_a_fit():
-    """A callback forks; the fit goes on in both processes."""
+    """A callback forks, and the fit goes on in both processes."""
     code = (
         FORKS
         + """
-texts = []
+read, write = os.pipe()
+child = None
 def fork_once(snapshot):
-    if snapshot.n_iter == 2 and not texts:
-        texts.append("")
-        texts[0] = in_child(digest)
+    global child
+    if snapshot.n_iter == 2 and child is None:
+        child = os.fork()
 result = digest(callback=fork_once)
-print(json.dumps([result, *texts]))
+if child == 0:
+    os.write(write, result.encode())
+    os._exit(0)
+os.close(write)
+with open(read) as pipe:
+    print(json.dumps([result, pipe.read()]))
+assert os.waitpid(child, 0)[1] == 0
 """
     )
     assert set(python(code, NUMBA_NUM_THREADS=2)) == {expected()}
+
+
+OTHERS = """
+import pathlib, numba, numpy
+@numba.njit(parallel=True, cache=False)
+def other(x):
+    for i in numba.prange(len(x)):
+        x[i] = 1.0
+other(numpy.ones(1000))
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no fork")
+@pytest.mark.parametrize("how", ["os.fork", "multiprocessing", None])
+def test_imported_in_a_fork_of_a_process_whose_threads_run(how, tmp_path):
+    """GNU OpenMP would end the child. Without a fork, what others have run before is no reason to avoid prange."""
+    (tmp_path / "work.py").write_text(FIT + WHICH + "def run(_=0):\n    return drivers(digest)\n")
+    code = (
+        OTHERS
+        + {
+            "os.fork": """
+import json, os
+if (child := os.fork()) == 0:
+    import work
+    pathlib.Path("answer").write_text(json.dumps(work.run()))
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+""",
+            "multiprocessing": """
+import json, multiprocessing
+def run(_):
+    import work
+    return work.run()
+pool = multiprocessing.get_context("fork").Pool(1)
+pathlib.Path("answer").write_text(json.dumps(pool.map(run, [0])[0]))
+pool.close()
+pool.join()
+""",
+            None: "import json, work\npathlib.Path('answer').write_text(json.dumps(work.run()))\n",
+        }[how]
+        + "print('null')"
+    )
+    python(code, where=tmp_path, NUMBA_NUM_THREADS=2, **processes.layer("omp"))
+    digest, used = json.loads((tmp_path / "answer").read_text())
+    assert (digest, used) == (expected(), ["python threads"] if how else ["prange"])
 
 
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])

@@ -7,7 +7,6 @@ sweeps run on Python threads instead; kernels release the GIL.
 
 import contextlib
 import math
-import multiprocessing
 import os
 import sys
 import threading
@@ -22,7 +21,18 @@ __all__ = ["on_python_threads", "prange_is_safe", "sharing_threads", "workers"]
 
 _limit: ContextVar[int | None] = ContextVar("limit", default=None)
 _fits: set[object] = set()  # what runs in this process now, and shares its threads
-_forked = jit.layer() is not None and multiprocessing.parent_process() is not None
+
+
+def _may_be_forked() -> bool:
+    """Whether this process may be a fork of its parent: it then has the same command line. Unknown counts as yes."""
+    try:
+        own, parents = (Path(f"/proc/{process}/cmdline").read_bytes() for process in ("self", os.getppid()))
+    except OSError:
+        return hasattr(os, "fork")
+    return own == parents
+
+
+_forked = jit.layer() is not None and _may_be_forked()  # by others, before this package was imported
 
 
 def _after_fork() -> None:
@@ -55,7 +65,7 @@ def sharing_threads(threads: int | None) -> Iterator[None]:
 
 def workers() -> int:
     """How many threads a sweep may use now, the calling one included."""
-    if jit.plain_python:
+    if jit.plain_python or sys.is_finalizing():  # then no thread can be started
         return 1
     return _limit.get() or max(min(jit.current_threads(), _limit_of_others) // max(len(_fits), 1), 1)
 

@@ -21,7 +21,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """The hypothesis strategies, imported when they are asked for: pytest loads the kit's plugin without hypothesis."""
+    """The hypothesis strategies, imported when they are asked for: rules can be listed without hypothesis."""
     if name not in ("cases", "problems"):
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from kmtoolkit.testing import generate

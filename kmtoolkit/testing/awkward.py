@@ -120,6 +120,7 @@ def zoo() -> tuple[Case, ...]:
         Case(blobs.astype(np.float32) / 3, 4, np.arange(24.0) % 4, name="single precision"),
         Case(np.column_stack([blobs[:, 0], np.full(24, 0.1)]), 3, name="a constant column"),
         Case(blobs * [1e-6, 1e6], 3, name="columns of two scales"),
+        Case(_column(100, 101, 102), 2, None, _column(0, 1e-6), name="centers that single precision can't tell apart"),
         Case(rng.lognormal(0, 6, (20, 2)), 5, name="values of many sizes"),
         Case(np.vstack([np.zeros((4, 17)), -permuted[:2]]), 6, None, permuted,
              name="many columns: distances that differ by the order of their sum alone"),

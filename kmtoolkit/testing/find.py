@@ -61,7 +61,9 @@ def _import(module: str, spec: str) -> None:
         sys.path.insert(0, here)
     try:
         importlib.import_module(module)
-    except ImportError as error:
+    except (Exception, SystemExit) as error:
+        if not isinstance(error, ImportError):
+            raise ValueError(f"importing {module!r} raised {type(error).__name__}: {error}") from error
         known = ", ".join(repr(row.name) for row in registry.rows())
         raise ValueError(
             f"{spec!r} is neither a registered strategy ({known}) nor a module that can be imported: {error}"

@@ -10,7 +10,7 @@ import numpy as np
 
 from kmtoolkit.errors import EmptyClusterError
 from kmtoolkit.objectives import EPS
-from kmtoolkit.registry import ANY, ROLES, Row, Strategy, check_partners, resolve, rows
+from kmtoolkit.registry import ANY, ROLES, Row, Strategy, check_partners, resolve, rows_of
 from kmtoolkit.result import Result
 from kmtoolkit.solver import Solver
 from kmtoolkit.testing.awkward import Case
@@ -169,7 +169,7 @@ def combinations(strategy: Strategy) -> list[dict[str, str]]:
 
 
 def _own(role: str) -> list[Row]:
-    return [row for row in rows(role) if row.monotone and home(resolve(role, row.name).run).startswith("kmtoolkit.")]
+    return [row for row in rows_of("kmtoolkit") if row.role == role and row.monotone]
 
 
 def home(run: Any) -> str:

@@ -3,10 +3,10 @@
 from dataclasses import replace
 from typing import Any
 
-import numba
 import numpy as np
 from numba.core import event
 
+from kmtoolkit.kernels import jit
 from kmtoolkit.registry import ROLES, Strategy
 from kmtoolkit.testing.awkward import Case, zoo
 from kmtoolkit.testing.harness import ONE_CALL, Broken, answer, call, compare, judge_centers, rounding, settled
@@ -40,11 +40,11 @@ testing.check_{role}(strategy, examples=0)
 @rule(cases="big")
 def same_bits_for_any_number_of_threads(strategy: Strategy, case: Case) -> None:
     """One thread and several give the same bits."""
-    if _plain():
+    if jit.plain_python:
         return  # plain Python has one thread
     options: dict[str, Any] = {"max_iter": 5, "verify": False}
     first = settled(strategy, case, threads=1, **options)
-    most = numba.config.NUMBA_NUM_THREADS  # type: ignore[attr-defined]
+    most = jit.most_threads()
     for threads in sorted({min(2, most), min(3, most), most} - {1}):
         code = SAME.format(first=call(threads=1, **options), second=call(threads=threads, **options))
         compare(first, settled(strategy, case, threads=threads, **options), code, f"with {threads} threads")
@@ -76,7 +76,7 @@ def compiles_nothing_twice(strategy: Strategy, case: Case) -> None:
 def same_without_compilation(strategy: Strategy, case: Case) -> None:
     """Plain Python gives the answer of compiled code: the same labels, and the same centers but for rounding."""
     role, run = strategy.row.role, strategy.run
-    if _plain():
+    if jit.plain_python:
         return
     if (reference := reference_to(run)) is not None:
         code, plain = IN_ANOTHER.format(role=role), ask(strategy.row, reference, case)
@@ -95,7 +95,3 @@ def same_without_compilation(strategy: Strategy, case: Case) -> None:
         i = rows[0]
         raise Broken(f"row {i} has the label {compiled.labels[i]}, in plain Python {plain.labels[i]}", code)
     judge_centers(compiled.centers, plain.centers, rounding(case.X, compiled.centers), "in plain Python", code)
-
-
-def _plain() -> bool:
-    return bool(numba.config.DISABLE_JIT)  # type: ignore[attr-defined]

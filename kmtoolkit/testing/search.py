@@ -41,7 +41,7 @@ def attempt(judge: Callable[[Strategy, Case], None], strategy: Strategy, case: C
         return case, broken
     except EmptyClusterError:
         return None
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         return case, Broken(f"it raised {_spell(error)}")
     return None
 
@@ -85,7 +85,7 @@ class _Found(Exception):
     pass
 
 
-def _spell(error: Exception) -> str:
+def _spell(error: BaseException) -> str:
     """An exception in one line, with the place it comes from."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]

@@ -1,6 +1,6 @@
 """``pytest --kmtoolkit-check my_package.my_strategy``: one test for each strategy and rule.
 
-pytest loads this module whenever the package is installed, so the kit itself is imported only when it is asked for.
+pytest loads this module wherever the package is installed, so the kit itself is imported only when it is asked for.
 """
 
 from collections.abc import Iterator

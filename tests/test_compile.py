@@ -119,11 +119,19 @@ def test_an_installation_that_can_not_be_written_and_no_home(copy):
 def test_a_cache_that_can_not_be_written(tmp_path):
     """As on a full disk: where a folder should be there is a file."""
     (tmp_path / "cache").mkdir()
-    code = "import shutil; import kmtoolkit; shutil.rmtree('cache'); open('cache', 'w').close()\n" + PROBE
-    *_, objective = python(
-        code.replace("DTYPE", "float64").replace("COPIES", "1"), where=tmp_path, NUMBA_CACHE_DIR=tmp_path / "cache"
-    )
+    code = """
+import logging, pathlib, shutil
+import kmtoolkit
+shutil.rmtree("cache")
+pathlib.Path("cache").write_text("")
+logging.basicConfig(filename="log", level="WARNING")
+"""
+    code = (code + PROBE).replace("DTYPE", "float64").replace("COPIES", "1")
+    *_, objective = python(code, where=tmp_path, NUMBA_CACHE_DIR=tmp_path / "cache")
     assert objective == probe(tmp_path)[-1]
+    log = (tmp_path / "log").read_text()
+    assert f"WARNING:kmtoolkit:can't cache kernels in {tmp_path / 'cache'}" in log
+    assert "set NUMBA_CACHE_DIR" in log
 
 
 def test_processes_that_compile_into_one_cache_at_once(tmp_path):

@@ -345,3 +345,30 @@ def test_options_are_given_by_name():
     kinds = {name: p.kind for name, p in inspect.signature(km.Solver).parameters.items()}
     by_place = [name for name, kind in kinds.items() if kind is not inspect.Parameter.KEYWORD_ONLY]
     assert by_place == ["init", "assign", "update", "empty"]
+
+
+def test_refused_rows_are_counted_in_every_chunk(thin_slices):
+    """An assigner that is not exact proposes the farther center for every third row."""
+    big = np.random.default_rng(0).normal(size=(900, 2))
+    calls = []
+
+    def third_wrong(problem, state):
+        km.assigners.Dense()(problem, state)
+        if calls:
+            state.labels[::3] = 1 - state.labels[::3]
+        calls.append(1)
+
+    start = [[-1.0, 0.0], [1.0, 0.0]]
+    trace = (
+        km.Solver(assign=third_wrong, update=lambda p, s: None, max_iter=1, tol=0).fit(big, 2, init_centers=start).trace
+    )
+    assert trace.refused.tolist() == [0, 0, 300]
+
+
+def test_a_fit_of_nothing_but_zeros_ends():
+    """Where no term is left whose rounding could be allowed for."""
+
+    def mean(problem, state):
+        state.centers[:] = state.origin + state.sums / state.mass[:, np.newaxis]
+
+    assert km.Solver(update=mean, tol=0).fit(np.zeros((3, 1)), 1).status is km.Status.FIXED_POINT

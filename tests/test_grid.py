@@ -252,3 +252,15 @@ class TestExactSums:
 
 def test_a_step_that_says_nothing_more_did_nothing_more():
     assert Step(1.0) == (1.0, 0.0, 0.0, 0, 0, 0)
+
+
+def test_a_body_may_take_nothing_more():
+    done = []
+
+    @grid.sweep
+    def nothing(lo, hi, t):
+        pass
+
+    nothing.chunk = lambda *arguments: done.append(arguments)
+    nothing(grid.cut(5, 1))
+    assert done == [(0, 5, 0)]

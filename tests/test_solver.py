@@ -372,3 +372,32 @@ def test_a_fit_of_nothing_but_zeros_ends():
         state.centers[:] = state.origin + state.sums / state.mass[:, np.newaxis]
 
     assert km.Solver(update=mean, tol=0).fit(np.zeros((3, 1)), 1).status is km.Status.FIXED_POINT
+
+
+def test_one_label_that_is_none_is_enough():
+    def one_missing(problem, state):
+        state.labels[:] = 0
+        state.labels[1] = -1
+
+    with pytest.raises(km.StrategyError, match="wrote label -1; labels must be 0 to 2"):
+        km.Solver(assign=one_missing).fit(X, 3)
+
+
+def test_a_trace_that_rises_once_is_not_monotone():
+    @km.updater("to-and-fro", monotone=False)
+    def to_and_fro(problem, state):
+        state.centers[:] *= -1.0
+
+    trace = km.Solver([[1.0], [2.0]], update="to-and-fro", max_iter=4, tol=0).fit([[1.0], [2.0], [3.0]], 2).trace
+    assert (np.diff(trace.objective) > 0).any()
+    assert (np.diff(trace.objective) < 0).any()
+    assert not trace.is_monotone
+
+
+def test_a_repair_leaves_its_donor_a_row_and_counts_its_distances():
+    """Two rows that could be taken, of one cluster, and three clusters to fill."""
+    rows, start = [[0.0], [1.0], [10.0], [10.0], [10.0]], [[0.5], [10.0], [99.0], [999.0], [9999.0]]
+    trace = km.Solver(start, max_iter=1, tol=0).fit(rows, 5).trace
+    repair = trace.phase.tolist().index("repair")
+    assert (trace.moved[repair], trace.empty[repair]) == (1, 2)
+    assert trace.distances[repair] == 2 * len(rows)

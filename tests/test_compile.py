@@ -76,7 +76,7 @@ def test_a_second_process_loads_every_kernel_from_disk(tmp_path):
     at_import, misses, hits, first = probe(tmp_path, copies=60, **cache)
     assert at_import == 0
     assert (misses > 0, hits) == (True, 0)
-    assert list(tmp_path.rglob("*_by_prange*"))
+    assert list(tmp_path.rglob("*.parallel.*"))
     at_import, misses, hits, second = probe(tmp_path, copies=60, **cache)
     assert at_import == 0
     assert (misses, hits > 0) == (0, True)

@@ -19,7 +19,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("examples", [30, pytest.param(100, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [30, pytest.param(50, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("row", "rule"), PAIRS)
 def test_our_strategies_keep_the_rules(row, rule, examples):
     rule.check(prepared(row.role, row.name), examples=examples)

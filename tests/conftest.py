@@ -2,6 +2,7 @@
 
 import math
 import os
+import signal
 from dataclasses import dataclass, field
 
 import pytest
@@ -9,6 +10,9 @@ from hypothesis import HealthCheck, settings
 
 from kmtoolkit import registry
 from kmtoolkit.kernels import grid, jit
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it for what runs in the background
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 settings.register_profile(
     "kmtoolkit",

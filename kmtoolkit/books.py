@@ -181,7 +181,7 @@ class Books:
 
     def not_nearest(self) -> np.ndarray:
         """Rows whose label is not the canonical nearest center, (m,) int64."""
-        return np.flatnonzero(self.state.labels != self.objective.nearest(self.problem.X, self.state.centers))
+        return np.flatnonzero(self.state.labels != self.objective.oracle(self.problem.X, self.state.centers))
 
     def check(self, step: Step, before: float, who: str) -> float:
         """Recompute F and compare its fall from ``before`` with the step; returns F."""

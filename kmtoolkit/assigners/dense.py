@@ -1,12 +1,13 @@
 """Every row against every center (Lloyd, IEEE Trans. Information Theory 28, 1982, Method I).
 
-Exact by construction: it takes the canonical decision itself, in float64, for float32 and float64 rows alike,
-in parallel over chunks of rows. O(n k d) time, O(k) memory per chunk. The oracle of faster assigners.
+Scores in register tiles find the nearest center; where rounding might decide, the canonical function does, in float64
+over all centers. So the labels are the canonical ones, for float32 and float64 rows alike, and the rows are worked on
+in parallel chunks. O(n k d) time, O(k d) memory, and O(k + d) per chunk.
 """
 
 from dataclasses import dataclass
 
-from kmtoolkit.kernels.squared import nearest
+from kmtoolkit.kernels.closest import closest
 from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import assigner
 
@@ -24,7 +25,7 @@ class Dense:
     """
 
     def __call__(self, problem: Problem, state: State) -> None:
-        nearest(problem.X, state.centers, state.labels)
+        closest(problem.X, state.centers, state.labels)
 
     def distances(self, problem: Problem) -> int:
         """The number of distances a call evaluates."""

@@ -12,7 +12,7 @@ from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import jit
 from kmtoolkit.kernels.statistics import move_row
 
-__all__ = ["distances_to", "lower_closest", "nearest", "potentials", "settle", "squared_distance"]
+__all__ = ["distances_to", "lower_closest", "nearest", "nearest_of_row", "potentials", "settle", "squared_distance"]
 
 
 @jit
@@ -25,26 +25,33 @@ def squared_distance(X, i, centers, j):
     return total
 
 
-@sweep
-def _nearest(lo, hi, t, X, features, labels):
-    """labels[lo:hi] = the lowest index among the nearest centers; features (d, k) are the centers, transposed.
+@jit
+def nearest_of_row(X, i, features, distances):
+    """The lowest index among the centers nearest to row i of X (n, d); features (d, k) are the centers, transposed.
 
-    All k sums grow together, feature by feature: the canonical order for each of them, and one vector loop.
+    All k sums, in distances (k,), grow together, feature by feature: the canonical order for each of them, and one
+    vector loop.
     """
     d, k = features.shape
-    distances = np.empty(k)
+    distances[:] = 0.0
+    for f in range(d):
+        x = np.float64(X[i, f])
+        for j in range(k):
+            difference = x - features[f, j]
+            distances[j] += difference * difference
+    best = 0
+    for j in range(1, k):
+        if distances[j] < distances[best]:
+            best = j
+    return best
+
+
+@sweep
+def _nearest(lo, hi, t, X, features, labels):
+    """labels[lo:hi] = the lowest index among the nearest centers; features (d, k) are the centers, transposed."""
+    distances = np.empty(features.shape[1])
     for i in range(lo, hi):
-        distances[:] = 0.0
-        for f in range(d):
-            x = np.float64(X[i, f])
-            for j in range(k):
-                difference = x - features[f, j]
-                distances[j] += difference * difference
-        best = 0
-        for j in range(1, k):
-            if distances[j] < distances[best]:
-                best = j
-        labels[i] = best
+        labels[i] = nearest_of_row(X, i, features, distances)
 
 
 def nearest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:

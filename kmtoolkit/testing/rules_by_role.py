@@ -110,7 +110,7 @@ def _judge_calls(strategy: Strategy, case: Case, options: dict[str, Any], preamb
 
 def _judge_labels(problem: Problem, state: State, code: str, iteration: int) -> None:
     objective = OBJECTIVES["squared-euclidean"]
-    nearest = objective.nearest(problem.X, state.centers)
+    nearest = objective.oracle(problem.X, state.centers)
     for i in map(int, np.flatnonzero(state.labels != nearest)[:1]):
         label, right = int(state.labels[i]), int(nearest[i])
         if not 0 <= label < problem.k:

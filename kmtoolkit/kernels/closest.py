@@ -1,0 +1,123 @@
+"""The nearest center of each row at the speed of the machine, and still the canonical one.
+
+Scores x · c - ‖c‖²/2, the largest of which is the nearest center's, are computed in register tiles (``simd.py``), in
+float32 where that is enough. A row whose two best scores differ by more than rounding can explain has its label; the
+others, rare in most data, are decided by the canonical function over all centers. So the labels are those of
+``squared.nearest``.
+
+Rounding. With y = (x - origin) · scale, C the largest ‖c‖ on the same scale, and u the unit roundoff of the tile: y is
+rounded twice, c and the offset once, and d multiply-adds follow, so a score is off by less than
+(d + 6) u (‖y‖C + C²/2), if (d + 6) u is small (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section
+3.1; the factor 1.02 covers terms in u² and the rounding of the bound itself). The canonical distance, twice a
+difference of scores, is off by at most (d + 3) 2^-53 (‖y‖ + C)². A margin beyond both errors of both scores decides.
+"""
+
+import numpy as np
+from numpy.typing import DTypeLike
+
+from kmtoolkit.kernels.grid import cut, sweep
+from kmtoolkit.kernels.jit import plain_python
+from kmtoolkit.kernels.simd import GROUP, VECTOR_BYTES, VECTORS, pack_rows, score_tile
+from kmtoolkit.kernels.squared import nearest, nearest_of_row
+
+__all__ = ["closest"]
+
+LEAST_WORK = 1 << 16  # multiply-adds below which preparing a tile costs more than it saves
+MOST_COLUMNS = 1 << 15  # for the bound on rounding to hold in float32
+SAMPLE = 256  # rows that tell whether float32 decides often enough
+OFTEN = 1 / 16  # share of undecided rows above which the next precision is faster
+STEPS_PER_OPERATION = 32  # multiply-adds that take about as long as one operation of a plain kernel
+
+
+@sweep
+def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, points_like, names_like, labels, undecided):
+    """Label the rows of blocks lo:hi; undecided[t] counts the rows that the canonical function had to decide.
+
+    origin holds multiples of d values, packed (groups, d, GROUP) and offset (groups · GROUP,) the centers; features
+    (d, k) are the centers, transposed. A margin is certain beyond bound[0] ‖y‖² + bound[1] ‖y‖ + bound[2].
+    """
+    n, d = X.shape
+    width = points_like.size  # rows of a block
+    padded = -(-d // (width // VECTORS)) * (width // VECTORS)
+    points = np.zeros((padded, width), packed.dtype)
+    best, second, margin = np.empty(width, packed.dtype), np.empty(width, packed.dtype), np.empty(width, packed.dtype)
+    which = np.empty(width, names_like.dtype)
+    distances = np.empty(features.shape[1])
+    for block in range(lo, hi):
+        first = block * width
+        rows = min(width, n - first)
+        if (first + width - 1) * d + max(padded, d) <= n * d:
+            pack_rows(X, first, origin, scale, points, VECTORS)  # type: ignore[call-arg]
+        else:  # too near to the end of X to load whole vectors
+            for r in range(rows):
+                for f in range(d):
+                    points[f, r] = (X[first + r, f] - origin[f]) * scale
+        for r in range(width):
+            best[r] = -np.inf
+            second[r] = -np.inf
+            which[r] = 0
+            margin[r] = 0
+        for f in range(d):
+            for r in range(width):
+                margin[r] += points[f, r] * points[f, r]
+        for j in range(0, offset.size, GROUP):
+            score_tile(points, packed, offset, best, second, which, d, j, VECTORS, GROUP)  # type: ignore[call-arg]
+        unsure = 0
+        for r in range(width):
+            needed = bound[0] * margin[r] + bound[1] * np.sqrt(margin[r]) + bound[2]
+            margin[r] = (best[r] - second[r]) - needed
+            unsure += not margin[r] > 0  # nor if it is NaN, of values beyond the range of the tile
+        here = labels[first : first + rows]
+        for r in range(rows):
+            here[r] = which[r]
+        if unsure:
+            for r in range(rows):
+                if not margin[r] > 0:
+                    here[r] = nearest_of_row(X, first + r, features, distances)
+                    undecided[t] += 1
+
+
+def closest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
+    """Write the index of the nearest center of each row of X (n, d) to labels (n,) int32; equals ``nearest``."""
+    n, (k, d) = len(X), centers.shape
+    if k == 1:
+        labels[:] = 0
+    elif plain_python or n * k * d < LEAST_WORK or d > MOST_COLUMNS:
+        nearest(X, centers, labels)
+    else:
+        sample = X if n < 16 * SAMPLE else X[:: n // SAMPLE].copy()
+        sample.flags.writeable = False
+        for precision in (np.float32, np.float64):
+            if n < 16 * SAMPLE or _score(sample, centers, np.empty(len(sample), np.int32), precision) < OFTEN:
+                _score(X, centers, labels, precision)
+                return
+        nearest(X, centers, labels)
+
+
+def _score(X: np.ndarray, centers: np.ndarray, labels: np.ndarray, precision: DTypeLike) -> float:
+    """Label the rows of X (n, d) by tiles in the given precision; the share of rows these left undecided."""
+    n, (k, d) = len(X), centers.shape
+    info = np.finfo(precision)
+    lanes = VECTOR_BYTES // info.dtype.itemsize
+    origin = centers.mean(axis=0).astype(X.dtype)
+    moved = centers - origin.astype(np.float64)
+    most = 100 if X.dtype == np.float32 else 1000  # a power of two in X's range
+    scale = 2.0 ** -np.clip(np.frexp(np.abs(moved).max())[1], -most, most)
+    moved *= scale
+    squares = np.einsum("jf,jf->j", moved, moved)
+    groups = -(-k // GROUP)
+    packed = np.zeros((groups * GROUP, d), precision)
+    packed[:k] = moved
+    offset = np.full(groups * GROUP, -np.inf, precision)
+    offset[:k] = squares / -2
+    reach, error, canonical = np.sqrt(squares.max()), 2 * (d + 6) * info.eps / 2, (d + 3) * 2.0**-53
+    bound = np.array([canonical, error * reach + 2 * canonical * reach, (error / 2 + canonical) * reach**2])
+    blocks = cut(-(-n // (VECTORS * lanes)), VECTORS * lanes * packed.size // STEPS_PER_OPERATION + 1)
+    undecided = np.zeros(blocks.chunks, np.int64)
+    _closest(
+        blocks, X, np.resize(origin, lanes * d), X.dtype.type(scale),
+        np.ascontiguousarray(packed.reshape(groups, GROUP, d).transpose(0, 2, 1)), offset,
+        (1.02 * bound).astype(precision), centers.T.copy(), np.empty(VECTORS * lanes, precision),
+        np.empty(0, np.int32 if lanes * 4 == VECTOR_BYTES else np.int64), labels, undecided,
+    )  # fmt: skip
+    return undecided.sum() / n

@@ -1,0 +1,220 @@
+"""Register tiles: the vector code that LLVM does not find by itself, as Numba intrinsics.
+
+A block of rows lies transposed in memory, one row per lane, so that a vector holds one feature of as many rows as it
+has lanes. ``score_tile`` keeps a tile of scores, VECTORS vectors of rows by GROUP centers, in registers while it runs
+over the features; the sizes are such that the tile, VECTORS vectors of rows and one broadcast value fill the registers
+of the target and no more. What the target has is read from Numba's settings, not from the machine, so that
+``NUMBA_CPU_FEATURES`` holds here too.
+"""
+
+from typing import Any
+
+import numba
+from llvmlite import ir
+from numba.core import cgutils, types
+from numba.core.codegen import get_host_cpu_features
+from numba.extending import intrinsic
+
+__all__ = ["GROUP", "VECTORS", "VECTOR_BYTES", "pack_rows", "score_tile"]
+
+
+def _features() -> set[str]:
+    """The names of the target's features."""
+    given = numba.config.CPU_FEATURES  # type: ignore[attr-defined]
+    text = get_host_cpu_features() if given is None else given
+    return {word[1:] for word in text.split(",") if word.startswith("+")}
+
+
+FEATURES = _features()
+VECTOR_BYTES = 64 if "avx512f" in FEATURES else 32 if "avx2" in FEATURES else 16
+HAS_FMA = bool(FEATURES & {"avx512f", "fma", "neon"})  # elsewhere an FMA is a call, hundreds of times slower
+MANY_REGISTERS = bool(FEATURES & {"avx512f", "neon"})  # 32 and not 16
+VECTORS, GROUP = (4, 6) if MANY_REGISTERS else (2, 6)
+SHUFFLED_COLUMNS = 4  # rows of so few columns are transposed as a whole
+
+INT64, INT32 = ir.IntType(64), ir.IntType(32)
+
+
+def _int(value: int) -> ir.Constant:
+    return ir.Constant(INT64, value)
+
+
+def _literal(*sizes: Any) -> bool:
+    return all(isinstance(size, types.IntegerLiteral) for size in sizes)
+
+
+def _element(dtype: Any) -> tuple[Any, int]:
+    """The LLVM type of float32 or float64, and its bytes."""
+    return (ir.FloatType(), 4) if dtype == types.float32 else (ir.DoubleType(), 8)
+
+
+class _Array:
+    """The data of a Numba array in LLVM code, addressed by element."""
+
+    def __init__(self, context: Any, builder: ir.IRBuilder, kind: Any, value: Any) -> None:
+        array = context.make_array(kind)(context, builder, value)
+        self.builder, self.data = builder, array.data
+        self.shape = cgutils.unpack_tuple(builder, array.shape)
+        self.bytes = kind.dtype.bitwidth // 8
+
+    def load(self, offset: Any, kind: Any) -> Any:
+        """A scalar or vector from ``offset`` on."""
+        value = self.builder.load(self._address(offset, kind))
+        value.align = self.bytes
+        return value
+
+    def store(self, offset: Any, value: Any) -> None:
+        self.builder.store(value, self._address(offset, value.type)).align = self.bytes
+
+    def _address(self, offset: Any, kind: Any) -> Any:
+        return self.builder.bitcast(self.builder.gep(self.data, [offset]), kind.as_pointer())
+
+
+def _splat(builder: ir.IRBuilder, scalar: Any, lanes: int) -> Any:
+    """A vector of ``lanes`` times the scalar."""
+    undefined = ir.Constant(ir.VectorType(scalar.type, lanes), ir.Undefined)
+    first = builder.insert_element(undefined, scalar, ir.Constant(INT32, 0))
+    return _shuffle(builder, first, undefined, [0] * lanes)
+
+
+def _shuffle(builder: ir.IRBuilder, a: Any, b: Any, which: list[int]) -> Any:
+    """The named elements of a and b, counted through."""
+    return builder.shuffle_vector(a, b, ir.Constant(ir.VectorType(INT32, len(which)), which))
+
+
+def _multiply_add(builder: ir.IRBuilder, a: Any, b: Any, c: Any) -> Any:
+    """The vector a · b + c, rounded once where the target can."""
+    if not HAS_FMA:
+        return builder.fadd(builder.fmul(a, b), c)
+    kind = a.type
+    name = f"llvm.fma.v{kind.count}f{32 if isinstance(kind.element, ir.FloatType) else 64}"
+    return builder.call(
+        cgutils.get_or_insert_function(builder.module, ir.FunctionType(kind, [kind] * 3), name), [a, b, c]
+    )
+
+
+def _convert(builder: ir.IRBuilder, vector: Any, element: Any) -> Any:
+    """The vector in another precision."""
+    kind = ir.VectorType(element, vector.type.count)
+    if kind == vector.type:
+        return vector
+    return builder.fptrunc(vector, kind) if isinstance(element, ir.FloatType) else builder.fpext(vector, kind)
+
+
+def _transpose(builder: ir.IRBuilder, rows: list[Any]) -> list[Any]:
+    """The columns of a square of vectors, by log2 perfect shuffles (Stone, IEEE Trans. Computers C-20, 1971)."""
+    lanes, half = len(rows), len(rows) // 2
+    low = [at for j in range(half) for at in (j, lanes + j)]
+    high = [at + half for at in low]
+    for _ in range(lanes.bit_length() - 1):
+        pairs = list(zip(rows[:half], rows[half:], strict=True))
+        rows = [_shuffle(builder, a, b, side) for a, b in pairs for side in (low, high)]
+    return rows
+
+
+@intrinsic
+def pack_rows(typing: Any, X: Any, first: Any, origin: Any, scale: Any, points: Any, vectors: Any) -> Any:
+    """Write (rows first, first + 1, ... of X (n, d) - origin) · scale, transposed, to points (features, rows).
+
+    It loads whole vectors: what lies behind a row is read too, and fills features d and up of points, which have room
+    for a multiple of the lanes. origin holds its d values again and again, for as many.
+    """
+    if not _literal(vectors):
+        return None
+    (source, _), (target, size) = _element(X.dtype), _element(points.dtype)
+    lanes, width = VECTOR_BYTES // size, vectors.literal_value * (VECTOR_BYTES // size)
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        rows, start, block = (_Array(context, b, signature.args[a], args[a]) for a in (0, 2, 4))
+        d = rows.shape[1]
+
+        def placed(at: Any, offset: Any, count: int) -> Any:
+            """``count`` values of X from ``at`` on, moved and scaled."""
+            kind = ir.VectorType(source, count)
+            moved = b.fsub(rows.load(at, kind), start.load(offset, kind))
+            return _convert(b, b.fmul(moved, _splat(b, args[3], count)), target)
+
+        def squares() -> None:
+            """Lanes rows by lanes columns at a time."""
+            with cgutils.for_range_slice(b, _int(0), d, _int(lanes), intp=INT64) as (feature, _):
+                ats = [b.add(b.mul(b.add(row, _int(r)), d), feature) for r in range(lanes)]
+                for c, column in enumerate(_transpose(b, [placed(at, feature, lanes) for at in ats])):
+                    block.store(b.add(b.mul(b.add(feature, _int(c)), _int(width)), lane), column)
+
+        with cgutils.for_range(b, _int(width // lanes), intp=INT64) as vector:
+            lane = b.mul(vector.index, _int(lanes))
+            row = b.add(args[1], lane)
+            done = b.append_basic_block("packed")
+            general = b.append_basic_block("squares")
+            few = b.switch(d, general)
+            for columns in range(1, SHUFFLED_COLUMNS + 1):
+                case = b.append_basic_block(f"columns{columns}")
+                few.add_case(_int(columns), case)
+                b.position_at_end(case)
+                whole = placed(b.mul(row, d), _int(0), lanes * columns)
+                for c in range(columns):
+                    strided = _shuffle(b, whole, whole, list(range(c, lanes * columns, columns)))
+                    block.store(b.add(_int(c * width), lane), strided)
+                b.branch(done)
+            b.position_at_end(general)
+            squares()
+            b.branch(done)
+            b.position_at_end(done)
+        return context.get_dummy_value()
+
+    return types.void(X, first, origin, scale, points, vectors), codegen
+
+
+@intrinsic
+def score_tile(
+    typing: Any, points: Any, packed: Any, offset: Any, best: Any, second: Any, which: Any,
+    d: Any, first: Any, vectors: Any, group: Any,
+) -> Any:  # fmt: skip
+    """Score the rows of a block against centers first to first + group - 1, and keep the two best scores.
+
+    points (d or more, rows); packed (groups, d, group) and offset (centers,): the score is x · c + offset. best,
+    second and which (rows,) are the two largest scores so far and the center of the best, the first of equals.
+    """
+    if not _literal(vectors, group):
+        return None
+    real, size = _element(points.dtype)
+    lanes, many, several = VECTOR_BYTES // size, vectors.literal_value, group.literal_value
+    integer = ir.IntType(8 * size)
+    vector, names = ir.VectorType(real, lanes), ir.VectorType(integer, lanes)
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        block, centers, offsets, tops, seconds, owners = (
+            _Array(context, b, signature.args[a], args[a]) for a in range(6)
+        )
+        features, start = args[6], args[7]
+        scores = [[cgutils.alloca_once(b, vector) for _ in range(many)] for _ in range(several)]
+        for g in range(several):
+            offset = _splat(b, offsets.load(b.add(start, _int(g)), real), lanes)
+            for v in range(many):
+                b.store(offset, scores[g][v])
+        with cgutils.for_range(b, features, intp=INT64) as feature:
+            at = b.mul(feature.index, _int(many * lanes))
+            rows = [block.load(b.add(at, _int(v * lanes)), vector) for v in range(many)]
+            at = b.add(b.mul(start, features), b.mul(feature.index, _int(several)))
+            for g in range(several):
+                value = _splat(b, centers.load(b.add(at, _int(g)), real), lanes)
+                for v in range(many):
+                    b.store(_multiply_add(b, rows[v], value, b.load(scores[g][v])), scores[g][v])
+        number = _splat(b, b.trunc(start, integer) if size == 4 else start, lanes)
+        for v in range(many):
+            lane = _int(v * lanes)
+            top, two, owner = tops.load(lane, vector), seconds.load(lane, vector), owners.load(lane, names)
+            for g in range(several):
+                score = b.load(scores[g][v])
+                better = b.fcmp_ordered(">", score, top)
+                loser = b.select(b.fcmp_ordered("<", score, top), score, top)
+                two = b.select(b.fcmp_ordered(">", loser, two), loser, two)
+                owner = b.select(better, b.add(number, ir.Constant(names, [g] * lanes)), owner)
+                top = b.select(better, score, top)
+            tops.store(lane, top)
+            seconds.store(lane, two)
+            owners.store(lane, owner)
+        return context.get_dummy_value()
+
+    arguments = (points, packed, offset, best, second, which, d, first, vectors, group)
+    return types.void(*arguments), codegen

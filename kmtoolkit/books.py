@@ -23,7 +23,7 @@ class Books:
     after every half-step with ``verify=True`` or a strategy that does not promise descent.
     """
 
-    def __init__(self, problem: Problem, centers: np.ndarray, objective: SquaredEuclidean) -> None:
+    def __init__(self, problem: Problem, centers: np.ndarray, objective: SquaredEuclidean, box: np.ndarray) -> None:
         n, (k, d) = len(problem.X), centers.shape
         self.problem, self.objective = problem, objective
         self.state = State(
@@ -32,13 +32,12 @@ class Books:
             counts=np.zeros(k, np.int64),
             mass=np.zeros(k),
             sums=np.zeros((k, d)),
-            origin=objective.origin(problem),
+            origin=objective.origin(box),
             shift=np.zeros(k),
         )
         self.accepted = self.state.labels.copy()
         self.sums_error, self.mass_error = np.zeros((k, d)), np.zeros(k)
         self.peak = np.zeros(k)  # the largest mass since the rows were last summed afresh
-        self.variance = objective.variance(problem)
         self.kept = np.arange(k)  # the original index of each cluster
         self.repaired: list[tuple[int, int]] = []  # rows repaired since the latest plan, and their labels before
         self.hash = 0
@@ -52,9 +51,13 @@ class Books:
         """The state as a strategy sees it: it can write the named arrays only."""
         return read_only_state(self.state, *writable)
 
-    def settle(self, *, force: bool = False, distances: int = 0) -> Step:
-        """Accept proposed labels that lower F (or leave it and lower the index), refuse the others."""
-        step, change = self._move(force)
+    def proposed(self) -> np.ndarray:
+        """The rows whose label differs from the accepted one, (m,) int64."""
+        return np.flatnonzero(self.state.labels != self.accepted)
+
+    def settle(self, rows: np.ndarray | None = None, *, force: bool = False, distances: int = 0) -> Step:
+        """Accept the labels proposed that lower F (or leave it and lower the index), refuse the others."""
+        step, change = self._move(self.proposed() if rows is None else rows, force)
         self.hash = (self.hash + change) % 2**64
         np.maximum(self.peak, self.state.mass, out=self.peak)
         worn = (self.state.counts > 0) & (self.state.mass < self.peak * WORN)
@@ -62,10 +65,9 @@ class Books:
             self.refresh(worn)
         return step._replace(distances=distances)
 
-    def _move(self, force: bool) -> tuple[Step, int]:
-        """Settle the rows whose label differs from the accepted one; the step, and the change of the hash."""
+    def _move(self, rows: np.ndarray, force: bool) -> tuple[Step, int]:
+        """Settle rows whose label differs from the accepted one; the step, and the change of the hash."""
         state = self.state
-        rows = np.flatnonzero(state.labels != self.accepted)
         grid, moves = new_moves(len(rows), *state.centers.shape)
         before = self.accepted[rows]
         try:
@@ -85,7 +87,7 @@ class Books:
         for statistic in (state.sums, self.sums_error, state.mass, self.mass_error, state.counts):
             statistic[marked] = 0
         with watched(None):  # until all rows are back in the sums
-            self._move(force=True)
+            self._move(self.proposed(), force=True)
         self.peak[marked] = state.mass[marked]
         return not (np.array_equal(before[0], state.sums) and np.array_equal(before[1], state.mass))
 

@@ -49,10 +49,11 @@ class Descent:
         seed: np.random.SeedSequence,
         start: np.ndarray | None,
         limits: Limits,
-        tol: float,
+        still: float,
         verify: bool,
     ) -> None:
-        self.parts, self.door, self.seed, self.limits, self.tol, self.verify = parts, door, seed, limits, tol, verify
+        self.parts, self.door, self.seed, self.limits, self.verify = parts, door, seed, limits, verify
+        self.still = still  # the summed squared shift at or below which the centers are taken to stand still
         self.rng = np.random.default_rng(next_child(seed))
         self.certified = all(part.row.monotone for part in self.parts)
         self.recorder = Recorder(self.certified)
@@ -68,8 +69,7 @@ class Descent:
         self.refreshed: set[int] = set()  # those whose rows were summed afresh
         self.start = self.initial_centers() if start is None else start
         self.at_assign = self.start  # the centers of the latest assignment
-        with limits.measuring_a_pass():
-            self.books = Books(door.problem, self.start.copy(), objective)
+        self.books = Books(door.problem, self.start.copy(), objective, door.box)
 
     def run(self) -> Run:
         """Descend until there is a reason to stop; what Ctrl-C or the clock left unfinished is taken back."""
@@ -115,14 +115,14 @@ class Descent:
 
     def stop(self) -> Status | None:
         """Why to leave the loop here, if there is a reason: labels, centers and objective agree now."""
-        books, tol = self.books, self.tol
+        books = self.books
         limit = self.limits.reached(self.n_iter, self.recorder.live, books.view())
         if limit in (Status.CALLBACK, Status.INTERRUPTED):
             return limit
         if self.n_iter:
             if self.at_fixed_point() and self.sums_are_fresh():
                 return Status.FIXED_POINT
-            if tol and not self.plan and np.square(books.state.shift).sum() <= tol * books.variance:
+            if not self.plan and np.square(books.state.shift).sum() <= self.still:
                 return Status.TOLERANCE
         return limit
 
@@ -186,12 +186,14 @@ class Descent:
             returned = part(books.problem, books.view("labels"), *self.memory)
         if returned is not None:
             raise self.broken(part, "returned a value; it must write state.labels and return nothing")
-        low, high, k = books.state.labels.min(), books.state.labels.max(), books.problem.k
-        if low < 0 or high >= k:
-            raise self.broken(part, f"wrote label {low if low < 0 else high}; labels must be 0 to {k - 1}")
+        rows, k = books.proposed() if phase != "init" else np.arange(len(books.accepted)), books.problem.k
+        if len(rows):
+            low, high = (labels := books.state.labels[rows]).min(), labels.max()
+            if low < 0 or high >= k:
+                raise self.broken(part, f"wrote label {low if low < 0 else high}; labels must be 0 to {k - 1}")
         counted = getattr(part.run, "distances", None)
         evaluated = counted(books.problem, *self.memory) if callable(counted) else -1
-        step = books.settle(force=not part.row.monotone, distances=evaluated)
+        step = books.settle(rows, force=not part.row.monotone, distances=evaluated)
         if step.refused and part.row.exact:
             raise self.broken(part, f"is declared exact, but proposed {step.refused} labels that are not nearer")
         self.moved = step.moved

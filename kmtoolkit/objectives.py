@@ -11,7 +11,7 @@ import numpy as np
 from kmtoolkit.kernels import squared
 from kmtoolkit.kernels.closest import closest
 from kmtoolkit.kernels.grid import Grid
-from kmtoolkit.kernels.statistics import Moves, column_moment
+from kmtoolkit.kernels.statistics import Moves, column_variances
 from kmtoolkit.problem import Problem, State
 
 __all__ = ["OBJECTIVES", "SquaredEuclidean", "Step"]
@@ -36,22 +36,20 @@ class SquaredEuclidean:
 
     name = "squared-euclidean"
 
-    def origin(self, problem: Problem) -> np.ndarray:
-        """The point that sums are taken about, (d,).
+    def origin(self, box: np.ndarray) -> np.ndarray:
+        """The point that sums are taken about, (d,), for rows within ``box`` (2, d).
 
         0, or the value of a column nearest to 0 if no value is more than twice as large: then x - origin is exact
         (Sterbenz, Floating-Point Computation, 1974, theorem 4.3.1), and a common offset does not enter the sums.
         """
-        low, high = (extreme.astype(np.float64) for extreme in (problem.X.min(axis=0), problem.X.max(axis=0)))
+        low, high = box.astype(np.float64)
         above, below = (low > 0) & (high <= 2 * low), (high < 0) & (low >= 2 * high)
         return np.select([above, below], [low, high], 0.0)
 
-    def variance(self, problem: Problem) -> float:
+    def variance(self, problem: Problem, box: np.ndarray) -> float:
         """The weighted variance of the columns, their mean; what ``tol`` is relative to."""
-        X, weights = problem.X, problem.sample_weight
-        total, first = float(np.sum(weights)), X[0].astype(np.float64)
-        mean = first + column_moment(X, weights, first, squared=False) / total
-        return float((column_moment(X, weights, mean, squared=True) / total).mean())
+        middle = (box[0] / 2 + box[1] / 2).astype(np.float64)
+        return float(column_variances(problem.X, problem.sample_weight, middle).mean())
 
     def nearest(self, X: np.ndarray, centers: np.ndarray) -> np.ndarray:
         """Index of the nearest center, the lowest among equals, (n,) int32."""

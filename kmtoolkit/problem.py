@@ -23,6 +23,7 @@ __all__ = [
 T = TypeVar("T", bound=type)
 
 FINITE_CHECK_ROWS = 1 << 16
+LONG_ROW = 512
 LARGEST_EXPONENT = 1020.0  # F, and what is summed on the way to it, stays below 2**1020
 SMALLEST_EXPONENT = -960.0  # the squares that decide stay above 2**-960, clear of underflow
 
@@ -102,30 +103,34 @@ class Door(NamedTuple):
     problem: Problem
     X: np.ndarray  # (all rows, d): the caller's rows, weight 0 included
     present: np.ndarray | None  # (all rows,) bool: positive weight; None if all are
+    box: np.ndarray  # (2, d): the least and greatest values of the Problem's columns
     largest: float  # magnitude that centers must stay below for F to stay finite
 
 
 def admit(X: Any, k: Any, sample_weight: Any = None) -> Door:
     """Check X, k and sample_weight, and return the Problem they pose; raises TypeError or ValueError."""
-    rows, size = _checked_rows(X)
+    rows = _checked_rows(X)
+    box = _box(rows)
     weights = _as_weights(sample_weight, len(rows))
-    present = None if weights.all() else weights > 0
+    present = None if sample_weight is None or weights.all() else weights > 0
     k = check_k(k, len(rows), len(rows) if present is None else int(present.sum()))
     problem = Problem(
         rows if present is None else read_only(rows[present]),
         weights if present is None else read_only(weights[present]),
         k,
     )
-    return Door(problem, rows, present, _check_range(problem, size))
+    inner = box if present is None else _box(problem.X)
+    return Door(problem, rows, present, inner, _check_range(problem, inner, _size(box)))
 
 
 def as_rows(X: Any, centers: np.ndarray) -> np.ndarray:
     """Check X against centers (k, d); return it as (n, d) float32 or float64, C order, native bytes, read-only."""
-    rows, size = _checked_rows(X)
+    rows = _checked_rows(X)
     if rows.shape[1] != centers.shape[1]:
         raise ValueError(
             f"X has {rows.shape[1]} columns, but the centers have {centers.shape[1]}; pass the columns of the fit"
         )
+    size = _size(_box(rows))
     if max(size, float(np.abs(centers).max())) > _limit(rows.shape[1]):
         raise ValueError(f"X has values up to {size:.3g}, whose squared distances overflow float64; drop such rows")
     return rows
@@ -158,8 +163,8 @@ def check_k(k: Any, n: int, present: int) -> int:
     return int(k)
 
 
-def _checked_rows(X: Any) -> tuple[np.ndarray, float]:
-    """X as an array that kernels take, and its largest magnitude."""
+def _checked_rows(X: Any) -> np.ndarray:
+    """X as an array that kernels take; its values may still be infinite or NaN."""
     array = as_numbers(X, "X")
     if array.ndim != 2:
         hint = "; use X.reshape(-1, 1) for one feature" if array.ndim == 1 else ""
@@ -169,10 +174,28 @@ def _checked_rows(X: Any) -> tuple[np.ndarray, float]:
     single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
     with np.errstate(over="ignore"):  # a long double too large becomes inf, and is reported as such
         rows = np.require(array, np.float32 if single else np.float64, ["C", "A", "E"])
-    size = float(max(rows.max(), -rows.min()))  # NaN and inf show here, without a mask as large as X
-    if not math.isfinite(size):
+    return read_only(rows)
+
+
+def _box(rows: np.ndarray) -> np.ndarray:
+    """The least and greatest value of each column, (2, d); raises ValueError if a value is not finite.
+
+    NumPy is fast where the rows it compares are long, so many are taken for one.
+    """
+    n, d = rows.shape
+    many = max(LONG_ROW // d, 1)
+    whole = n - n % many
+    long = rows[:whole].reshape(-1, many * d)
+    ends = [extreme(axis=0).reshape(many, d) for extreme in (long.min, long.max)] if whole else [rows[:0], rows[:0]]
+    box = np.stack([f(np.concatenate([e, rows[whole:]]), axis=0) for f, e in zip((np.min, np.max), ends, strict=True)])
+    if not np.isfinite(box).all():  # NaN and inf show here, without a mask as large as X
         _check_finite(rows, "X")
-    return read_only(rows), size
+    return box
+
+
+def _size(box: np.ndarray) -> float:
+    """The largest magnitude within a box."""
+    return float(max(box[1].max(), -box[0].min()))
 
 
 def as_numbers(values: Any, name: str) -> np.ndarray:
@@ -227,7 +250,7 @@ def _check_finite(array: np.ndarray, name: str) -> None:
             )
 
 
-def _check_range(problem: Problem, size: float) -> float:
+def _check_range(problem: Problem, box: np.ndarray, size: float) -> float:
     """Refuse values whose squares leave float64's range; return the largest magnitude centers may have."""
     X, weights, _ = problem
     heaviest, lightest = float(weights.max()), float(weights.min())
@@ -240,7 +263,7 @@ def _check_range(problem: Problem, size: float) -> float:
             f"X has values up to {size:.3g} with sample_weight up to {heaviest:.3g}: weighted squares overflow "
             f"float64; keep values below {limit:.3g}, or scale X or sample_weight by a power of two"
         )
-    spread = float((X.max(axis=0).astype(np.float64) - X.min(axis=0).astype(np.float64)).max())
+    spread = float((box[1].astype(np.float64) - box[0].astype(np.float64)).max())
     if spread > 0 and 2 * math.log2(spread) + math.log2(lightest) < SMALLEST_EXPONENT:
         raise ValueError(
             f"X spreads over {spread:.3g} with sample_weight down to {lightest:.3g}: weighted squares underflow "

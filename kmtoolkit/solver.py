@@ -160,13 +160,18 @@ class Solver:
         root = self.rng if isinstance(self.rng, np.random.SeedSequence) else np.random.SeedSequence(self.rng)
         best: Descent | None = None
         runs: list[Run] = []
+        still = -1.0
+        if self.tol or self.max_seconds is not None:
+            with limits.measuring_a_pass():
+                variance = self._objective.variance(door.problem, door.box)
+            still = self.tol * variance if self.tol else still
         with contextlib.suppress(Abandoned), watched(limits.look):
             for restart in range(restarts):
                 if runs and limits.over():
                     break
                 limits.restart = restart
                 seed = copy_seed(root, skip=restart)  # its first restart is this one
-                descent = Descent(self._parts, self._objective, door, seed, given, limits, self.tol, self.verify)
+                descent = Descent(self._parts, self._objective, door, seed, given, limits, still, self.verify)
                 run = descent.run()
                 logger.info("restart %d: objective %.10g, %d iterations, %s",
                             restart, run.objective, run.n_iter, run.status)  # fmt: skip

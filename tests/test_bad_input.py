@@ -129,7 +129,7 @@ def no_compilation(monkeypatch):
     monkeypatch.setattr(Dispatcher, "compile", forbidden)
     for name in ("nearest", "distances_to", "settle"):
         monkeypatch.setattr(objectives.squared, name, call)
-    monkeypatch.setattr(objectives, "column_moment", call)
+    monkeypatch.setattr(objectives, "column_variances", call)
 
 
 @pytest.mark.parametrize(("argument", "change", "error", "message"), FIT)

@@ -12,11 +12,12 @@ from hypothesis import strategies as st
 import kmtoolkit as km
 from kmtoolkit.books import Books
 from kmtoolkit.objectives import NOISE, OBJECTIVES
+from kmtoolkit.problem import admit
 
 
 def open_books(X, weights, centers):
-    problem = km.Problem(np.asarray(X, float), np.asarray(weights, float), len(centers))
-    return Books(problem, np.array(centers, float), OBJECTIVES["squared-euclidean"])
+    door = admit(X, len(centers), weights)
+    return Books(door.problem, np.array(centers, float), OBJECTIVES["squared-euclidean"], door.box)
 
 
 def propose(books, labels, *, force=False):
@@ -121,8 +122,7 @@ def test_differences_from_the_origin_are_exact():
         -7 - rng.random(50),
         rng.random(50) + 0.5,
     ]
-    problem = km.Problem(np.column_stack(columns), np.ones(50), 1)
-    origin = OBJECTIVES["squared-euclidean"].origin(problem)
+    origin = OBJECTIVES["squared-euclidean"].origin(admit(np.column_stack(columns), 1).box)
     assert (origin != 0).tolist() == [False, True, True, True, columns[4].max() <= 2 * columns[4].min()]
     assert origin[2] == 0.1
     for f, column in enumerate(columns):

@@ -47,7 +47,7 @@ def test_the_drivers_give_the_same_bits(driver, thin_slices, monkeypatch):
     threads_used = min(2, jit.most_threads()) if driver == "prange" else 2
 
     def sums():
-        moments = statistics.column_moment(X, w, X[0], squared=True)
+        moments = statistics.column_variances(X, w, X[0])
         return moments.tobytes(), squared.potentials(X, w, w, X[:4]).tobytes(), squared.distances_to(X, X, 5).tobytes()
 
     alone, helped = sums(), []
@@ -244,7 +244,8 @@ class TestExactSums:
     def test_the_drop_of_a_settled_assignment_is_exact_to_the_last_digit(self):
         """Thousands of tiny terms beside a huge one; a plain sum would lose them all."""
         X = np.concatenate([[2.0**30], np.full(4000, 2.0**-1)])[:, np.newaxis]
-        books = Books(admit(X, 1).problem, np.zeros((1, 1)), OBJECTIVES["squared-euclidean"])
+        door = admit(X, 1)
+        books = Books(door.problem, np.zeros((1, 1)), OBJECTIVES["squared-euclidean"], door.box)
         books.state.labels[:] = 0
         assert books.settle().drop == -(2.0**60 + 1000.0)
         assert books.value() == 2.0**60 + 1000.0

@@ -37,7 +37,7 @@ def test_a_fixed_point_is_declared_on_fresh_sums():
     from kmtoolkit.objectives import OBJECTIVES
 
     X = np.array([[1e150], [1e100], [1.0], [2.0]])
-    books = Books(km.Problem(X, np.ones(4), 2), np.array([[0.0], [1.0]]), OBJECTIVES["squared-euclidean"])
+    books = Books(km.Problem(X, np.ones(4), 2), np.array([[0.0], [1.0]]), OBJECTIVES["squared-euclidean"], X[[2, 0]])
     for labels in ([0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0]):
         books.state.labels[:] = labels
         books.settle(force=True)

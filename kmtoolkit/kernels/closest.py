@@ -9,7 +9,8 @@ Rounding. With y = (x - origin) · scale, C the largest ‖c‖ on the same scal
 rounded twice, c and the offset once, and d multiply-adds follow, so a score is off by less than
 (d + 6) u (‖y‖C + C²/2), if (d + 6) u is small (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section
 3.1; the factor 1.02 covers terms in u² and the rounding of the bound itself). The canonical distance, twice a
-difference of scores, is off by at most (d + 3) 2^-53 (‖y‖ + C)². A margin beyond both errors of both scores decides.
+difference of scores, is off by at most (d + 3) 2^-53 (‖y‖ + C)², and by what underflow takes. A margin beyond both
+errors of both scores decides.
 """
 
 import numpy as np
@@ -18,7 +19,7 @@ from numpy.typing import DTypeLike
 from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.kernels.simd import GROUP, VECTOR_BYTES, VECTORS, pack_rows, score_tile
-from kmtoolkit.kernels.squared import nearest, nearest_of_row
+from kmtoolkit.kernels.squared import LANES, nearest, nearest_of_row
 
 __all__ = ["closest"]
 
@@ -42,7 +43,7 @@ def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, point
     points = np.zeros((padded, width), packed.dtype)
     best, second, margin = np.empty(width, packed.dtype), np.empty(width, packed.dtype), np.empty(width, packed.dtype)
     which = np.empty(width, names_like.dtype)
-    distances = np.empty(features.shape[1])
+    sums = np.empty((LANES, features.shape[1]))
     for block in range(lo, hi):
         first = block * width
         rows = min(width, n - first)
@@ -73,7 +74,7 @@ def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, point
         if unsure:
             for r in range(rows):
                 if not margin[r] > 0:
-                    here[r] = nearest_of_row(X, first + r, features, distances)
+                    here[r] = nearest_of_row(X, first + r, features, sums)
                     undecided[t] += 1
 
 
@@ -99,9 +100,10 @@ def _score(X: np.ndarray, centers: np.ndarray, labels: np.ndarray, precision: DT
     n, (k, d) = len(X), centers.shape
     info = np.finfo(precision)
     lanes = VECTOR_BYTES // info.dtype.itemsize
-    origin = centers.mean(axis=0).astype(X.dtype)
+    exact = np.result_type(X.dtype, precision)
+    origin = centers.mean(axis=0).astype(exact)
     moved = centers - origin.astype(np.float64)
-    most = 100 if X.dtype == np.float32 else 1000  # a power of two in X's range
+    most = 100 if exact == np.float32 else 1000  # a power of two well within the range
     scale = 2.0 ** -np.clip(np.frexp(np.abs(moved).max())[1], -most, most)
     moved *= scale
     squares = np.einsum("jf,jf->j", moved, moved)
@@ -111,13 +113,16 @@ def _score(X: np.ndarray, centers: np.ndarray, labels: np.ndarray, precision: DT
     offset = np.full(groups * GROUP, -np.inf, precision)
     offset[:k] = squares / -2
     reach, error, canonical = np.sqrt(squares.max()), 2 * (d + 6) * info.eps / 2, (d + 3) * 2.0**-53
-    bound = np.array([canonical, error * reach + 2 * canonical * reach, (error / 2 + canonical) * reach**2])
+    with np.errstate(over="ignore"):
+        underflow = d * scale * (scale * 2.0**-1074)
+        bound = np.array([canonical, (error + 2 * canonical) * reach, (error / 2 + canonical) * reach**2 + underflow])
+        bound = (1.02 * bound).astype(precision)
     blocks = cut(-(-n // (VECTORS * lanes)), VECTORS * lanes * packed.size // STEPS_PER_OPERATION + 1)
     undecided = np.zeros(blocks.chunks, np.int64)
     _closest(
-        blocks, X, np.resize(origin, lanes * d), X.dtype.type(scale),
+        blocks, X, np.resize(origin, lanes * d), exact.type(scale),
         np.ascontiguousarray(packed.reshape(groups, GROUP, d).transpose(0, 2, 1)), offset,
-        (1.02 * bound).astype(precision), centers.T.copy(), np.empty(VECTORS * lanes, precision),
+        bound, centers.T.copy(), np.empty(VECTORS * lanes, precision),
         np.empty(0, np.int32 if lanes * 4 == VECTOR_BYTES else np.int64), labels, undecided,
     )  # fmt: skip
     return undecided.sum() / n

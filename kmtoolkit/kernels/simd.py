@@ -117,11 +117,12 @@ def pack_rows(typing: Any, X: Any, first: Any, origin: Any, scale: Any, points: 
     """Write (rows first, first + 1, ... of X (n, d) - origin) · scale, transposed, to points (features, rows).
 
     It loads whole vectors: what lies behind a row is read too, and fills features d and up of points, which have room
-    for a multiple of the lanes. origin holds its d values again and again, for as many.
+    for a multiple of the lanes. origin holds its d values again and again, for as many; its precision is the one of
+    the subtraction.
     """
     if not _literal(vectors):
         return None
-    (source, _), (target, size) = _element(X.dtype), _element(points.dtype)
+    (source, _), (exact, _), (target, size) = _element(X.dtype), _element(origin.dtype), _element(points.dtype)
     lanes, width = VECTOR_BYTES // size, vectors.literal_value * (VECTOR_BYTES // size)
 
     def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
@@ -130,8 +131,8 @@ def pack_rows(typing: Any, X: Any, first: Any, origin: Any, scale: Any, points: 
 
         def placed(at: Any, offset: Any, count: int) -> Any:
             """``count`` values of X from ``at`` on, moved and scaled."""
-            kind = ir.VectorType(source, count)
-            moved = b.fsub(rows.load(at, kind), start.load(offset, kind))
+            values = _convert(b, rows.load(at, ir.VectorType(source, count)), exact)
+            moved = b.fsub(values, start.load(offset, values.type))
             return _convert(b, b.fmul(moved, _splat(b, args[3], count)), target)
 
         def squares() -> None:

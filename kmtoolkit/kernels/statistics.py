@@ -12,7 +12,9 @@ from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs, two_product, tw
 from kmtoolkit.kernels.grid import Grid, cut, sweep
 from kmtoolkit.kernels.jit import jit
 
-__all__ = ["Moves", "absorb", "cluster_means", "cluster_totals", "column_moment", "move_row", "new_moves"]
+__all__ = [
+    "Moves", "absorb", "add_row", "cluster_means", "cluster_totals", "column_variances", "mix", "new_moves",
+]  # fmt: skip
 
 
 class Moves(NamedTuple):
@@ -30,8 +32,8 @@ class Moves(NamedTuple):
 
 
 def new_moves(rows: int, k: int, d: int) -> tuple[Grid, Moves]:
-    """The grid over ``rows`` moved rows and its empty Moves; partial sums never outweigh the rows they sum."""
-    grid = cut(rows, 16 * d, most=rows // k + 1)
+    """The grid over ``rows`` moved rows and its empty Moves; merging partial sums takes a small part of the time."""
+    grid = cut(rows, 16 * d, most=rows // (8 * k) + 1)
     chunks = grid.chunks
     sums, mass, drop = (np.zeros((2, chunks, m)) for m in (k * d, k, 1))
     moves = Moves(
@@ -58,24 +60,17 @@ def mix(row, label):
 
 
 @jit
-def move_row(X, i, weight, origin, old, new, moves, t):
-    """Record in chunk t of moves that row i of X (n, d) moves from cluster old (-1: from nowhere) to cluster new."""
-    d = X.shape[1]
-    for f in range(d):
-        value, rounding = two_product(weight, np.float64(X[i, f]) - origin[f])
-        add_exact(moves.sums[t], moves.sums_error[t], new * d + f, value)
-        moves.sums_error[t, new * d + f] += rounding
-        if old >= 0:
-            add_exact(moves.sums[t], moves.sums_error[t], old * d + f, -value)
-            moves.sums_error[t, old * d + f] -= rounding
-    add_exact(moves.mass[t], moves.mass_error[t], new, weight)
-    moves.counts[t, new] += 1
-    moves.hash[t] += mix(i, new)
-    moves.tally[t, 0] += 1
-    if old >= 0:
-        add_exact(moves.mass[t], moves.mass_error[t], old, -weight)
-        moves.counts[t, old] -= 1
-        moves.hash[t] -= mix(i, old)
+def add_row(X, i, weight, origin, total, error):
+    """Add weight · (x - origin) of row i of X (n, d) to the pairs total (d,) and error (d,)."""
+    if weight == 1.0 or weight == -1.0:
+        for f in range(len(total)):
+            total[f], rounding = two_sum(total[f], weight * (np.float64(X[i, f]) - origin[f]))
+            error[f] += rounding
+    else:
+        for f in range(len(total)):
+            value, lost = two_product(weight, np.float64(X[i, f]) - origin[f])
+            total[f], rounding = two_sum(total[f], value)
+            error[f] += rounding + lost
 
 
 @jit
@@ -134,18 +129,26 @@ def cluster_totals(values: np.ndarray, weights: np.ndarray, labels: np.ndarray, 
 
 
 @sweep
-def _column_moment(lo, hi, t, X, weights, about, squared, total, error):
-    """Add w · (x - about), or of its square, of rows lo:hi to row t of total and error (chunks, d)."""
+def _variances(lo, hi, t, X, weights, about, first, second):
+    """Add w · (x - about) and w · (x - about)² of rows lo:hi to row t of first and second (chunks, d)."""
+    d = X.shape[1]
+    ones, twos = first[t], second[t]
     for i in range(lo, hi):
-        for f in range(X.shape[1]):
+        weight = weights[i]
+        for f in range(d):
             value = np.float64(X[i, f]) - about[f]
-            add_exact(total[t], error[t], f, weights[i] * (value * value if squared else value))
+            ones[f] += weight * value
+            twos[f] += weight * (value * value)
 
 
-def column_moment(X: np.ndarray, weights: np.ndarray, about: np.ndarray, *, squared: bool) -> np.ndarray:
-    """Weighted sums over rows of (x - about), or of its square, for each column of X: (d,) float64."""
-    grid = cut(len(X), 4 * X.shape[1])
-    total, error = np.zeros((2, grid.chunks, X.shape[1]))
-    _column_moment(grid, X, weights, about, squared, total, error)
-    merge_pairs(total, error)
-    return total[0] + error[0]
+def column_variances(X: np.ndarray, weights: np.ndarray, about: np.ndarray) -> np.ndarray:
+    """The weighted variance of each column of X (n, d), by sums about a point (d,) of the rows' range: (d,) float64.
+
+    A variance is at least range²/2 times the share of the lightest row in the weight, and what cancels is of the order
+    of range². So the relative error is of the order of eps times total weight over least weight.
+    """
+    grid = cut(len(X), X.shape[1])
+    first, second = np.zeros((2, grid.chunks, X.shape[1]))
+    _variances(grid, X, weights, about, first, second)
+    total = weights.sum()
+    return np.maximum(second.sum(axis=0) / total - (first.sum(axis=0) / total) ** 2, 0.0)

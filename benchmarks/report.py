@@ -1,0 +1,192 @@
+"""What a race says: tables for a terminal and for Markdown, and a chart, from the JSON that ``peers.py`` writes."""
+
+import math
+import statistics
+from dataclasses import dataclass, field
+
+from systems import OURS, SYSTEMS
+
+NO_WORSE = 1.001  # a peer counts in time to solution if its objective is at most so many times ours
+TITLES = {"rate": "Milliseconds an iteration, same given centers", "solve": "Milliseconds to solution, defaults"}
+COLORS = ["#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#F0E442"]  # Okabe and Ito's
+MARKERS = "osD^vP*"
+
+
+@dataclass
+class Row:
+    """One workload: of each system the median seconds (an iteration, or to solution), the objective, or why not."""
+
+    workload: str
+    experiment: str
+    seconds: dict = field(default_factory=dict)
+    objectives: dict = field(default_factory=dict)
+    failures: dict = field(default_factory=dict)
+
+    def ratio(self, *systems):
+        """How many times longer than ours the fastest of these systems took; nan if none finished."""
+        times = [self.seconds[system] for system in systems if system in self.seconds and system != OURS]
+        return min(times) / self.seconds[OURS] if times and OURS in self.seconds else math.nan
+
+    def worse(self, system):
+        """Whether the objective of a system is worse than ours by more than the tolerance."""
+        return self.objectives.get(system, math.inf) > NO_WORSE * self.objectives.get(OURS, math.nan)
+
+    def ratios(self):
+        """The ratios that stand in the table: best peer, best of scikit-learn, and best peer as good as ours."""
+        peers = [system for system in self.seconds if system != OURS]
+        found = {"best peer": self.ratio(*peers), "sklearn": self.ratio("sklearn-lloyd", "sklearn-elkan")}
+        if self.experiment == "solve":
+            found["best as good"] = self.ratio(*(system for system in peers if not self.worse(system)))
+        return found
+
+    def objective_ratio(self):
+        """Our objective in units of the best peer's; above 1 is worse."""
+        peers = [value for system, value in self.objectives.items() if system != OURS]
+        return self.objectives[OURS] / min(peers) if peers and OURS in self.objectives else math.nan
+
+
+def rows_of(results, experiment, threads):
+    """One Row for each workload of the race."""
+    rows = {}
+    for run in results["runs"]:
+        if (run["experiment"], run["threads"]) != (experiment, threads):
+            continue
+        row = rows.setdefault(run["workload"], Row(run["workload"], experiment))
+        if "seconds" not in run:
+            row.failures[run["system"]] = run.get("misfit") or run["failure"]
+            continue
+        value = run["seconds"] / run["n_iter"] if experiment == "rate" else run["seconds"]
+        row.seconds.setdefault(run["system"], []).append(value)
+        if run.get("objective") is not None:
+            row.objectives.setdefault(run["system"], []).append(run["objective"])
+    for row in rows.values():
+        row.seconds = {system: statistics.median(values) for system, values in row.seconds.items()}
+        row.objectives = {system: statistics.median(values) for system, values in row.objectives.items()}
+    return list(rows.values())
+
+
+def parts_of(results):
+    """The (experiment, threads) that were raced, in order."""
+    return list(dict.fromkeys((run["experiment"], run["threads"]) for run in results["runs"]))
+
+
+def geometric_mean(values):
+    """Geometric mean of those that are not nan, and nan if all are."""
+    logs = [math.log(value) for value in values if not math.isnan(value)]
+    return math.exp(statistics.fmean(logs)) if logs else math.nan
+
+
+def spelled(value, digits=2):
+    """A ratio, or a dash."""
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
+
+
+def cell(row, system):
+    """Milliseconds of a system, marked if its objective is worse than ours; or a word for what went wrong."""
+    if system in row.seconds:
+        milliseconds = 1e3 * row.seconds[system]
+        digits = max(0, 2 - math.floor(math.log10(milliseconds)))
+        return f"{milliseconds:.{min(digits, 3)}f}" + "!" * row.worse(system)
+    return "misfit" if system in row.failures else "–"
+
+
+def grid_of(results, experiment, threads):
+    """The table as lists of strings: head, rows, and summary rows."""
+    rows = rows_of(results, experiment, threads)
+    names = [s.name for s in SYSTEMS if any(s.name in row.seconds or s.name in row.failures for row in rows)]
+    heads = list(Row("", experiment).ratios())
+    body = []
+    for row in rows:
+        shape = "{n} × {d}, k={k}, {dtype}".format(**results["workloads"][row.workload])
+        ratios = [spelled(value) for value in row.ratios().values()]
+        cells = [cell(row, name) for name in names]
+        body.append([row.workload, shape, *cells, *ratios, spelled(row.objective_ratio(), 4)])
+    columns = [[row.ratios()[head] for row in rows] for head in heads]
+    objectives = [row.objective_ratio() for row in rows]
+    blanks = [""] * (1 + len(names))
+    worst = [min((value for value in column if not math.isnan(value)), default=math.nan) for column in columns]
+    feet = [
+        ["geometric mean", *blanks, *map(spelled, map(geometric_mean, columns)),
+         spelled(geometric_mean(objectives), 4)],
+        ["worst case", *blanks, *map(spelled, worst),
+         spelled(max((value for value in objectives if not math.isnan(value)), default=math.nan), 4)],
+    ]  # fmt: skip
+    return ["workload", "rows × columns", *names, *heads, "objective"], body, feet
+
+
+def show(results, console):
+    """Print the tables, and what went wrong, on a rich console."""
+    from rich.table import Table
+
+    for experiment, threads in parts_of(results):
+        head, body, feet = grid_of(results, experiment, threads)
+        table = Table(title=f"{TITLES[experiment]}; {threads} threads".replace("1 threads", "1 thread"))
+        for position, name in enumerate(head):
+            table.add_column(name, justify="left" if position < 2 else "right", overflow="fold")
+        for line in body:
+            table.add_row(*line)
+        table.add_section()
+        for line in feet:
+            table.add_row(*line, style="bold")
+        console.print(table)
+        for row in rows_of(results, experiment, threads):
+            for system, reason in row.failures.items():
+                console.print(f"{row.workload}: {system} {reason}", style="dim", markup=False)
+    console.print(
+        "Ratios are a peer's time over ours. ! marks an objective worse than ours by over 0.1 %.", markup=False
+    )
+
+
+def markdown(results):
+    """The tables as Markdown."""
+    machine = results["machine"]
+    versions = ", ".join(f"{name} {version}" for name, version in sorted(results["versions"].items()))
+    lines = [f"{machine['cpu']}, {machine['system']}, Python {machine['python']}; {versions}."]
+    for experiment, threads in parts_of(results):
+        head, body, feet = grid_of(results, experiment, threads)
+        lines += ["", f"**{TITLES[experiment]}; threads: {threads}**", ""]
+        lines += [f"| {' | '.join(head)} |", f"|---|---|{'---:|' * (len(head) - 2)}"]
+        lines += [f"| {' | '.join(line)} |" for line in [*body, *feet]]
+    return "\n".join(lines)
+
+
+def chart(results, path):
+    """Draw how many times longer than ours each peer took, a dot for each, one panel for each part of the race."""
+    import matplotlib as mpl
+
+    mpl.use("agg")
+    from matplotlib import pyplot as plt
+    from matplotlib.ticker import FuncFormatter
+
+    parts = parts_of(results)
+    counts = [len(rows_of(results, *part)) for part in parts]
+    styles = dict(zip([s.name for s in SYSTEMS[1:]], zip(COLORS, MARKERS, strict=False), strict=True))
+    height = 1.6 + 0.27 * max(counts)
+    figure, axes = plt.subplots(
+        1, len(parts), figsize=(1 + 6 * len(parts), height), squeeze=False, layout="constrained"
+    )
+    shown = {}
+    for axis, (experiment, threads) in zip(axes[0], parts, strict=True):
+        rows = rows_of(results, experiment, threads)
+        for level, row in enumerate(rows):
+            for system, (color, marker) in styles.items():
+                if (ratio := row.ratio(system)) and not math.isnan(ratio):
+                    face = "none" if row.worse(system) else color
+                    style = {"color": color, "markerfacecolor": face, "markeredgewidth": 1.3, "markersize": 6}
+                    (dot,) = axis.plot(ratio, level, marker, **style)
+                    shown.setdefault(system, dot)
+        axis.axvline(1, color="black", linewidth=1)
+        axis.set_xscale("log")
+        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+        axis.set_yticks(range(len(rows)), [row.workload for row in rows])
+        axis.set_ylim(len(rows) - 0.5, -0.5)
+        axis.grid(color="0.9")
+        axis.set_axisbelow(True)
+        axis.spines[["top", "right"]].set_visible(False)
+        axis.set_xlabel("time of the peer / time of kmtoolkit (right of 1: kmtoolkit is faster)")
+        axis.set_title(f"{TITLES[experiment]}\nthreads: {threads}", fontsize=10)
+    labels = [system.name for system in SYSTEMS if system.name in shown]
+    handles = [mpl.lines.Line2D([], [], linestyle="", color=styles[name][0], marker=styles[name][1]) for name in labels]
+    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False)
+    figure.savefig(path)
+    plt.close(figure)

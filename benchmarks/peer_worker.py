@@ -4,14 +4,15 @@
 
 It runs in the system's own environment, so it imports NumPy and that system alone. An adapter takes (X, weights, k,
 variant) and returns two functions that return (centers, iterations): ``rate(start, n_iter)`` runs that many iterations
-from given centers with tolerance 0, and ``solve(seed)`` is the system by its defaults. Conversions of X that a system
-needs are done by the adapter, and not timed.
+from given centers with tolerance 0, and ``solve(seed)`` is the system by its defaults. Iterations may also be None, or
+a function that finds out. Conversions of X that a system needs are done by the adapter, and not timed.
 """
 
 import contextlib
 import logging
 import os
 import sys
+import tempfile
 import time
 import traceback
 import warnings
@@ -114,18 +115,41 @@ def mlpack(X, weights, k, variant):
     if weights is not None:
         raise Misfit("takes no weights")
     rows = X.astype(np.float64)
+    counted = {}
 
     def fit(n_iter, **more):
-        told = kmeans(input_=rows, clusters=k, max_iterations=n_iter, algorithm=variant, labels_only=True, **more)
-        return told["centroid"], n_iter
+        return kmeans(input_=rows, clusters=k, max_iterations=n_iter, algorithm=variant, labels_only=True, **more)
 
     def rate(start, n_iter):
-        return fit(n_iter, initial_centroids=start.copy())
+        centers = start.copy()  # which becomes the memory of the result
+
+        def count():  # it tells its iterations in words only
+            if n_iter not in counted:
+                words = overheard(lambda: fit(n_iter, initial_centroids=start.copy(), verbose=True))
+                counted[n_iter] = words.count("residual")
+            return counted[n_iter]
+
+        return fit(n_iter, initial_centroids=centers)["centroid"].copy(), count
 
     def solve(seed, max_iter=1000):  # 1000 is its default
-        return fit(max_iter, seed=seed + 1)
+        return fit(max_iter, seed=seed + 1)["centroid"], None
 
     return rate, solve
+
+
+def overheard(action):
+    """What ``action`` writes to standard output, by whatever library."""
+    sys.stdout.flush()
+    before = os.dup(1)
+    with tempfile.TemporaryFile() as file:
+        try:
+            os.dup2(file.fileno(), 1)
+            action()
+        finally:
+            os.dup2(before, 1)
+            os.close(before)
+        file.seek(0)
+        return file.read().decode(errors="replace")
 
 
 class Bench:
@@ -155,7 +179,8 @@ class Bench:
             began = time.perf_counter()
             centers, n_iter = self.rate(self.start, argument) if experiment == "rate" else self.solve(argument)
             seconds.append(time.perf_counter() - began)
-        answer = {"seconds": float(np.median(seconds)), "fits": len(seconds), "n_iter": int(n_iter)}
+        n_iter = n_iter() if callable(n_iter) else n_iter
+        answer = {"seconds": float(np.median(seconds)), "fits": len(seconds), "n_iter": n_iter}
         if want_centers:  # as bytes: NumPy's pickles differ between its versions
             answer["centers"] = np.ascontiguousarray(centers, np.float64).tobytes()
         return answer

@@ -31,6 +31,8 @@ CHUNK_BYTES = 64 << 20  # of scores held at once
 PACKAGES = ["kmtoolkit", "numba", "scikit-learn", "faiss-cpu", "scikit-learn-intelex", "mlpack"]
 
 console = Console()
+if not console.is_terminal:  # a table in a file needs no line breaks
+    console = Console(width=200)
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
 
@@ -95,13 +97,14 @@ class Race:
         }  # fmt: skip
         shuffled = np.random.default_rng(zlib.crc32(workload.name.encode()))
         for experiment in experiments:
-            told = self.hand_out(experiment, workload, X, weights, workers)
+            takers = [worker for worker in workers if worker.system.only in ("", experiment)]
+            told = self.hand_out(experiment, workload, X, weights, takers)
             key = {"workload": workload.name, "experiment": experiment, "threads": threads}
             for turn in range(self.repeats):
-                for i in shuffled.permutation(len(workers)):
-                    if told[workers[i]] == {}:
-                        told[workers[i]] = self.measure(workers[i], key | {"repeat": turn}, X, weights)
-            for worker in workers:
+                for i in shuffled.permutation(len(takers)):
+                    if told[takers[i]] == {}:
+                        told[takers[i]] = self.measure(takers[i], key | {"repeat": turn}, X, weights)
+            for worker in takers:
                 if told[worker] != {}:
                     self.results["runs"].append(key | {"system": worker.system.name} | told[worker])
 

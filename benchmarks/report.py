@@ -70,10 +70,25 @@ def parts_of(results):
     return list(dict.fromkeys((run["experiment"], run["threads"]) for run in results["runs"]))
 
 
+def known(values):
+    """Those that are not nan."""
+    return [value for value in values if not math.isnan(value)]
+
+
 def geometric_mean(values):
     """Geometric mean of those that are not nan, and nan if all are."""
-    logs = [math.log(value) for value in values if not math.isnan(value)]
+    logs = [math.log(value) for value in known(values)]
     return math.exp(statistics.fmean(logs)) if logs else math.nan
+
+
+def least(values):
+    """The least of those that are not nan."""
+    return min(known(values), default=math.nan)
+
+
+def most(values):
+    """The largest of those that are not nan."""
+    return max(known(values), default=math.nan)
 
 
 def spelled(value, digits=2):
@@ -97,21 +112,18 @@ def grid_of(results, experiment, threads):
     heads = list(Row("", experiment).ratios())
     body = []
     for row in rows:
-        shape = "{n} × {d}, k={k}, {dtype}".format(**results["workloads"][row.workload])
+        shape = results["workloads"][row.workload]
+        size = f"{shape['n']} × {shape['d']}"
+        about = [row.workload, size, str(shape["k"]), shape["dtype"].replace("float", "f")]
         ratios = [spelled(value) for value in row.ratios().values()]
-        cells = [cell(row, name) for name in names]
-        body.append([row.workload, shape, *cells, *ratios, spelled(row.objective_ratio(), 4)])
+        body.append([*about, *(cell(row, name) for name in names), *ratios, spelled(row.objective_ratio(), 4)])
     columns = [[row.ratios()[head] for row in rows] for head in heads]
     objectives = [row.objective_ratio() for row in rows]
-    blanks = [""] * (1 + len(names))
-    worst = [min((value for value in column if not math.isnan(value)), default=math.nan) for column in columns]
-    feet = [
-        ["geometric mean", *blanks, *map(spelled, map(geometric_mean, columns)),
-         spelled(geometric_mean(objectives), 4)],
-        ["worst case", *blanks, *map(spelled, worst),
-         spelled(max((value for value in objectives if not math.isnan(value)), default=math.nan), 4)],
-    ]  # fmt: skip
-    return ["workload", "rows × columns", *names, *heads, "objective"], body, feet
+    feet = []
+    for name, summary, worst in (("geometric mean", geometric_mean, geometric_mean), ("worst case", least, most)):
+        ratios = [spelled(summary(column)) for column in columns]
+        feet.append([name, *[""] * (3 + len(names)), *ratios, spelled(worst(objectives), 4)])
+    return ["workload", "rows × columns", "k", "type", *names, *heads, "objective"], body, feet
 
 
 def show(results, console):
@@ -120,9 +132,10 @@ def show(results, console):
 
     for experiment, threads in parts_of(results):
         head, body, feet = grid_of(results, experiment, threads)
-        table = Table(title=f"{TITLES[experiment]}; {threads} threads".replace("1 threads", "1 thread"))
+        table = Table(title=f"{TITLES[experiment]}; threads: {threads}", padding=(0, 1, 0, 0))
         for position, name in enumerate(head):
-            table.add_column(name, justify="left" if position < 2 else "right", overflow="fold")
+            heading = name if position < 4 else name.replace("-", "\n", 1).replace(" ", "\n")
+            table.add_column(heading, justify="left" if position < 2 else "right", no_wrap=True)
         for line in body:
             table.add_row(*line)
         table.add_section()

@@ -26,6 +26,7 @@ class System:
     variant: str
     module: str
     requirements: tuple[str, ...]
+    only: str = ""  # the one experiment it takes part in
 
 
 SCIKIT_LEARN = ("sklearn", ("scikit-learn",))
@@ -36,7 +37,7 @@ SYSTEMS = [
     System("sklearn-lloyd", "scikit_learn", "lloyd", *SCIKIT_LEARN),
     System("sklearn-elkan", "scikit_learn", "elkan", *SCIKIT_LEARN),
     System("faiss", "faiss", "RANDOM", *FAISS),
-    System("faiss-kmeans++", "faiss", "KMEANS_PLUS_PLUS", *FAISS),
+    System("faiss-kmeans++", "faiss", "KMEANS_PLUS_PLUS", *FAISS, only="solve"),
     System("sklearnex", "intelex", "lloyd", "sklearnex", ("scikit-learn-intelex",)),
     System("mlpack-hamerly", "mlpack", "hamerly", *MLPACK),
     System("mlpack-pelleg-moore", "mlpack", "pelleg-moore", *MLPACK),

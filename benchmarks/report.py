@@ -8,8 +8,18 @@ from systems import OURS, SYSTEMS
 
 NO_WORSE = 1.001  # a peer counts in time to solution if its objective is at most so many times ours
 TITLES = {"rate": "Milliseconds an iteration, same given centers", "solve": "Milliseconds to solution, defaults"}
-COLORS = ["#0072B2", "#56B4E9", "#D55E00", "#E69F00", "#009E73", "#CC79A7", "#F0E442"]  # Okabe and Ito's
-MARKERS = "osD^vP*"
+COLORS = [
+    "#0072B2",
+    "#56B4E9",
+    "#D55E00",
+    "#E69F00",
+    "#000000",
+    "#009E73",
+    "#CC79A7",
+    "#8C8C8C",
+]  # Okabe and Ito's, for the color-blind
+MARKERS = "osD^<vP*"
+STYLES = dict(zip([system.name for system in SYSTEMS[1:]], zip(COLORS, MARKERS, strict=True), strict=True))
 
 
 @dataclass
@@ -29,7 +39,7 @@ class Row:
 
     def worse(self, system):
         """Whether the objective of a system is worse than ours by more than the tolerance."""
-        return self.objectives.get(system, math.inf) > NO_WORSE * self.objectives.get(OURS, math.nan)
+        return not self.objectives.get(system, math.nan) <= NO_WORSE * self.objectives.get(OURS, math.inf)
 
     def ratios(self):
         """The ratios that stand in the table: best peer, best of scikit-learn, and best peer as good as ours."""
@@ -41,8 +51,9 @@ class Row:
 
     def objective_ratio(self):
         """Our objective in units of the best peer's; above 1 is worse."""
-        peers = [value for system, value in self.objectives.items() if system != OURS]
-        return self.objectives[OURS] / min(peers) if peers and OURS in self.objectives else math.nan
+        return self.objectives.get(OURS, math.nan) / least(
+            value for system, value in self.objectives.items() if system != OURS
+        )
 
 
 def rows_of(results, experiment, threads):
@@ -153,8 +164,8 @@ def show(results, console):
 def markdown(results):
     """The tables as Markdown."""
     machine = results["machine"]
-    versions = ", ".join(f"{name} {version}" for name, version in sorted(results["versions"].items()))
-    lines = [f"{machine['cpu']}, {machine['system']}, Python {machine['python']}; {versions}."]
+    versions = {f"{name} {version}" for found in results["versions"].values() for name, version in found.items()}
+    lines = [f"{machine['cpu']}, {machine['system']}, Python {machine['python']}; {', '.join(sorted(versions))}."]
     for experiment, threads in parts_of(results):
         head, body, feet = grid_of(results, experiment, threads)
         lines += ["", f"**{TITLES[experiment]}; threads: {threads}**", ""]
@@ -164,42 +175,56 @@ def markdown(results):
 
 
 def chart(results, path):
-    """Draw how many times longer than ours each peer took, a dot for each, one panel for each part of the race."""
+    """Draw how many times longer than ours each peer took: a dot for each, and a panel for each part of the race."""
     import matplotlib as mpl
 
     mpl.use("agg")
     from matplotlib import pyplot as plt
-    from matplotlib.ticker import FuncFormatter
 
     parts = parts_of(results)
-    counts = [len(rows_of(results, *part)) for part in parts]
-    styles = dict(zip([s.name for s in SYSTEMS[1:]], zip(COLORS, MARKERS, strict=False), strict=True))
-    height = 1.6 + 0.27 * max(counts)
-    figure, axes = plt.subplots(
-        1, len(parts), figsize=(1 + 6 * len(parts), height), squeeze=False, layout="constrained"
-    )
+    across = len({experiment for experiment, _ in parts})
+    down = -(-len(parts) // across)
+    height = 1.0 + down * (0.8 + 0.27 * max(len(rows_of(results, *part)) for part in parts))
+    figure, axes = plt.subplots(down, across, figsize=(1 + 6 * across, height), squeeze=False, layout="constrained")
     shown = {}
-    for axis, (experiment, threads) in zip(axes[0], parts, strict=True):
-        rows = rows_of(results, experiment, threads)
-        for level, row in enumerate(rows):
-            for system, (color, marker) in styles.items():
-                if (ratio := row.ratio(system)) and not math.isnan(ratio):
-                    face = "none" if row.worse(system) else color
-                    style = {"color": color, "markerfacecolor": face, "markeredgewidth": 1.3, "markersize": 6}
-                    (dot,) = axis.plot(ratio, level, marker, **style)
-                    shown.setdefault(system, dot)
-        axis.axvline(1, color="black", linewidth=1)
-        axis.set_xscale("log")
-        axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
-        axis.set_yticks(range(len(rows)), [row.workload for row in rows])
-        axis.set_ylim(len(rows) - 0.5, -0.5)
-        axis.grid(color="0.9")
-        axis.set_axisbelow(True)
-        axis.spines[["top", "right"]].set_visible(False)
-        axis.set_xlabel("time of the peer / time of kmtoolkit (right of 1: kmtoolkit is faster)")
-        axis.set_title(f"{TITLES[experiment]}\nthreads: {threads}", fontsize=10)
-    labels = [system.name for system in SYSTEMS if system.name in shown]
-    handles = [mpl.lines.Line2D([], [], linestyle="", color=styles[name][0], marker=styles[name][1]) for name in labels]
-    figure.legend(handles, labels, loc="outside lower center", ncols=min(len(labels), 4), frameon=False)
+    for axis, (experiment, threads) in zip(axes.flat, parts, strict=False):
+        shown |= draw(axis, rows_of(results, experiment, threads))
+        axis.set_title(f"{TITLES[experiment]}; threads: {threads}", fontsize=10)
+    for axis in axes.flat[len(parts) :]:
+        axis.set_visible(False)
+    shown = {name: dot(*STYLES[name]) for name in STYLES if name in shown}
+    shown["hollow: objective over 0.1 % worse than ours"] = dot("0.4", "o", hollow=True)
+    handles = [mpl.lines.Line2D([], [], **style) for style in shown.values()]
+    figure.legend(handles, shown, loc="outside lower center", ncols=min(len(shown), 5), frameon=False)
     figure.savefig(path)
     plt.close(figure)
+
+
+def dot(color, marker, hollow=False):
+    """How a dot looks."""
+    face = "none" if hollow else color
+    return {"color": color, "marker": marker, "markerfacecolor": face, "markersize": 7, "linestyle": ""}
+
+
+def draw(axis, rows):
+    """One panel; returns the systems in it."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    shown = {}
+    for level, row in enumerate(rows):
+        for system, style in STYLES.items():
+            if not math.isnan(ratio := row.ratio(system)):
+                axis.plot(ratio, level, **dot(*style, hollow=row.worse(system)))
+                shown[system] = True
+    axis.axvline(1, color="black", linewidth=1)
+    axis.set_xscale("log")
+    axis.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+    axis.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}×"))
+    axis.xaxis.set_minor_formatter(NullFormatter())
+    axis.set_yticks(range(len(rows)), [row.workload for row in rows])
+    axis.set_ylim(len(rows) - 0.5, -0.5)
+    axis.grid(color="0.9")
+    axis.set_axisbelow(True)
+    axis.spines[["top", "right"]].set_visible(False)
+    axis.set_xlabel("time of the peer / time of kmtoolkit (right of 1: kmtoolkit is faster)")
+    return shown

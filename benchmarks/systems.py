@@ -1,6 +1,6 @@
-"""The systems in the race: how each is installed, and the process of its own that it runs in.
+"""The systems in the race: how each is installed, and the process of its own that it runs in (Linux and macOS).
 
-A process for each keeps their thread pools, threading libraries and environments apart, and outlives a crash of one.
+A process for each keeps thread pools, threading libraries and environments apart, and the race outlives a crash of one.
 """
 
 import importlib.util
@@ -38,6 +38,7 @@ SYSTEMS = [
     System("sklearn-elkan", "scikit_learn", "elkan", *SCIKIT_LEARN),
     System("faiss", "faiss", "RANDOM", *FAISS),
     System("faiss-kmeans++", "faiss", "KMEANS_PLUS_PLUS", *FAISS, only="solve"),
+    System("faiss-super", "faiss", "SUPER", *FAISS, only="solve"),
     System("sklearnex", "intelex", "lloyd", "sklearnex", ("scikit-learn-intelex",)),
     System("mlpack-hamerly", "mlpack", "hamerly", *MLPACK),
     System("mlpack-pelleg-moore", "mlpack", "pelleg-moore", *MLPACK),
@@ -50,7 +51,9 @@ def python_of(system):
     if importlib.util.find_spec(system.module) is not None:
         return Path(sys.executable)
     folder = CACHE / "environments" / system.module
-    python = folder / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
+    python = folder / "bin" / "python"
+    if not system.requirements:
+        raise OSError("is not installed")
     if not (folder / "installed").exists():
         subprocess.run([sys.executable, "-m", "venv", "--clear", str(folder)], check=True)
         install = [str(python), "-m", "pip", "install", "--quiet", "numpy", *system.requirements]

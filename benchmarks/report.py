@@ -64,7 +64,7 @@ def rows_of(results, experiment, threads):
             continue
         row = rows.setdefault(run["workload"], Row(run["workload"], experiment))
         if "seconds" not in run:
-            row.failures[run["system"]] = run.get("misfit") or run["failure"]
+            row.failures[run["system"]] = ("misfit", run["misfit"]) if "misfit" in run else ("failed", run["failure"])
             continue
         value = run["seconds"] / run["n_iter"] if experiment == "rate" else run["seconds"]
         row.seconds.setdefault(run["system"], []).append(value)
@@ -113,7 +113,7 @@ def cell(row, system):
         milliseconds = 1e3 * row.seconds[system]
         digits = max(0, 2 - math.floor(math.log10(milliseconds)))
         return f"{milliseconds:.{min(digits, 3)}f}" + "!" * row.worse(system)
-    return "misfit" if system in row.failures else "–"
+    return row.failures.get(system, ("–",))[0]
 
 
 def grid_of(results, experiment, threads):
@@ -154,8 +154,8 @@ def show(results, console):
             table.add_row(*line, style="bold")
         console.print(table)
         for row in rows_of(results, experiment, threads):
-            for system, reason in row.failures.items():
-                console.print(f"{row.workload}: {system} {reason}", style="dim", markup=False)
+            for system, (word, reason) in row.failures.items():
+                console.print(f"{row.workload}, {system}: {word}, {reason}", style="dim", markup=False)
     console.print(
         "Ratios are a peer's time over ours. ! marks an objective worse than ours by over 0.1 %.", markup=False
     )

@@ -19,7 +19,7 @@ from numpy.typing import DTypeLike
 from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.kernels.simd import GROUP, VECTOR_BYTES, VECTORS, pack_rows, score_tile
-from kmtoolkit.kernels.squared import LANES, nearest, nearest_of_row
+from kmtoolkit.kernels.squared import in_lanes, nearest, nearest_of_row
 
 __all__ = ["closest"]
 
@@ -34,8 +34,8 @@ STEPS_PER_OPERATION = 32  # multiply-adds that take about as long as one operati
 def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, points_like, names_like, labels, undecided):
     """Label the rows of blocks lo:hi; undecided[t] counts the rows that the canonical function had to decide.
 
-    origin holds multiples of d values, packed (groups, d, GROUP) and offset (groups · GROUP,) the centers; features
-    (d, k) are the centers, transposed. A margin is certain beyond bound[0] ‖y‖² + bound[1] ‖y‖ + bound[2].
+    origin holds multiples of d values, packed (groups, d, GROUP) and offset (groups · GROUP,) the centers; features are
+    the centers in lanes. A margin is certain beyond bound[0] ‖y‖² + bound[1] ‖y‖ + bound[2].
     """
     n, d = X.shape
     width = points_like.size  # rows of a block
@@ -43,7 +43,7 @@ def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, point
     points = np.zeros((padded, width), packed.dtype)
     best, second, margin = np.empty(width, packed.dtype), np.empty(width, packed.dtype), np.empty(width, packed.dtype)
     which = np.empty(width, names_like.dtype)
-    sums = np.empty((LANES, features.shape[1]))
+    distances = np.empty(features.shape[1])
     for block in range(lo, hi):
         first = block * width
         rows = min(width, n - first)
@@ -74,7 +74,7 @@ def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, point
         if unsure:
             for r in range(rows):
                 if not margin[r] > 0:
-                    here[r] = nearest_of_row(X, first + r, features, sums)
+                    here[r] = nearest_of_row(X, first + r, features, distances)
                     undecided[t] += 1
 
 
@@ -122,7 +122,7 @@ def _score(X: np.ndarray, centers: np.ndarray, labels: np.ndarray, precision: DT
     _closest(
         blocks, X, np.resize(origin, lanes * d), exact.type(scale),
         np.ascontiguousarray(packed.reshape(groups, GROUP, d).transpose(0, 2, 1)), offset,
-        bound, centers.T.copy(), np.empty(VECTORS * lanes, precision),
+        bound, in_lanes(centers), np.empty(VECTORS * lanes, precision),
         np.empty(0, np.int32 if lanes * 4 == VECTOR_BYTES else np.int64), labels, undecided,
     )  # fmt: skip
     return undecided.sum() / n

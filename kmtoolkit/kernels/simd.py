@@ -1,9 +1,14 @@
 """Register tiles: the vector code that LLVM does not find by itself, as Numba intrinsics.
 
-A block of rows lies transposed in memory, one row per lane, so that a vector holds one feature of as many rows as it
-has lanes. ``score_tile`` keeps a tile of scores, VECTORS vectors of rows by GROUP centers, in registers while it runs
-over the features; the sizes are such that the tile, VECTORS vectors of rows and one broadcast value fill the registers
-of the target and no more. What the target has is read from Numba's settings, not from the machine, so that
+Rows in lanes: a block of rows lies transposed in memory, one row per lane, so that a vector holds one feature of as many
+rows as it has lanes. ``score_tile`` keeps a tile of scores, VECTORS vectors of rows by GROUP centers, in registers while
+it runs over the features; the sizes are such that the tile, VECTORS vectors of rows and one broadcast value fill the
+registers of the target and no more.
+
+Centers in lanes: ``row_distances`` takes one row, wherever it lies, to as many centers as a vector has lanes, by the
+canonical arithmetic.
+
+What the target has is read from Numba's settings, not from the machine, so that
 ``NUMBA_CPU_FEATURES`` holds here too.
 """
 
@@ -15,7 +20,7 @@ from numba.core import cgutils, types
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
-__all__ = ["GROUP", "VECTORS", "VECTOR_BYTES", "pack_rows", "score_tile"]
+__all__ = ["CENTER_LANES", "GROUP", "LANES", "VECTORS", "VECTOR_BYTES", "pack_rows", "row_distances", "score_tile"]
 
 
 def _features() -> set[str]:
@@ -30,6 +35,8 @@ VECTOR_BYTES = 64 if "avx512f" in FEATURES else 32 if "avx2" in FEATURES else 16
 HAS_FMA = bool(FEATURES & {"avx512f", "fma", "neon"})  # elsewhere an FMA is a call, hundreds of times slower
 MANY_REGISTERS = bool(FEATURES & {"avx512f", "neon"})  # 32 and not 16
 VECTORS, GROUP = (4, 6) if MANY_REGISTERS else (2, 6)
+CENTER_LANES = VECTOR_BYTES // 8  # centers that row_distances takes at once
+LANES = 8  # sums that a canonical distance is made of, on every target
 SHUFFLED_COLUMNS = 4  # rows of so few columns are transposed as a whole
 
 INT64, INT32 = ir.IntType(64), ir.IntType(32)
@@ -219,3 +226,43 @@ def score_tile(
 
     arguments = (points, packed, offset, best, second, which, d, first, vectors, group)
     return types.void(*arguments), codegen
+
+
+@intrinsic
+def row_distances(typing: Any, X: Any, row: Any, features: Any, first: Any, distances: Any) -> Any:
+    """Write the canonical squared distances of a row of X (n, d) to centers first to first + CENTER_LANES - 1.
+
+    features (d, a multiple of CENTER_LANES) are the centers, transposed; distances as many, float64.
+    """
+    source, _ = _element(X.dtype)
+    vector = ir.VectorType(ir.DoubleType(), CENTER_LANES)
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        rows, centers, out = (_Array(context, b, signature.args[a], args[a]) for a in (0, 2, 4))
+        (_, d), (_, k) = rows.shape, centers.shape
+        start = b.mul(args[1], d)
+        sums = [cgutils.alloca_once(b, vector) for _ in range(LANES)]
+
+        def add_square(feature: Any, total: Any) -> None:
+            value = rows.load(b.add(start, feature), source)
+            value = value if source == ir.DoubleType() else b.fpext(value, ir.DoubleType())
+            center = centers.load(b.add(b.mul(feature, k), args[3]), vector)
+            difference = b.fsub(_splat(b, value, CENTER_LANES), center)
+            b.store(b.fadd(b.load(total), b.fmul(difference, difference)), total)
+
+        whole = b.and_(d, _int(-LANES))
+        for total in sums:
+            b.store(ir.Constant(vector, [0.0] * CENTER_LANES), total)
+        with cgutils.for_range_slice(b, _int(0), whole, _int(LANES), intp=INT64) as (feature, _):
+            for lane, total in enumerate(sums):
+                add_square(b.add(feature, _int(lane)), total)
+        values = [b.load(total) for total in sums]
+        while len(values) > 1:
+            values = [b.fadd(*values[at : at + 2]) for at in range(0, len(values), 2)]
+        b.store(values[0], sums[0])
+        with cgutils.for_range_slice(b, whole, d, _int(1), intp=INT64) as (feature, _):
+            add_square(feature, sums[0])
+        out.store(args[3], b.load(sums[0]))
+        return context.get_dummy_value()
+
+    return types.void(X, row, features, first, distances), codegen

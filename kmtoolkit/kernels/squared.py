@@ -5,18 +5,21 @@ decision of the package (nearest, accepted, predicted) compares canonical distan
 index.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 
+from kmtoolkit.kernels import simd
 from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs, two_sum
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import jit
+from kmtoolkit.kernels.jit import jit, plain_python
+from kmtoolkit.kernels.simd import CENTER_LANES, LANES
 from kmtoolkit.kernels.statistics import add_row, mix
 
 __all__ = [
-    "LANES", "distances_to", "lower_closest", "nearest", "nearest_of_row", "potentials", "settle", "squared_distance",
+    "distances_to", "in_lanes", "lower_closest", "nearest", "nearest_of_row", "potentials", "row_distances", "settle",
+    "squared_distance",
 ]  # fmt: skip
-
-LANES = 8
 
 
 @jit
@@ -45,50 +48,50 @@ def squared_distance(X, i, centers, j):
     return total
 
 
-@jit
-def nearest_of_row(X, i, features, sums):
-    """The lowest index among the centers nearest to row i of X (n, d); features (d, k) are the centers, transposed.
+def _plain_row_distances(X, row, features, first, distances):
+    """The same as ``simd.row_distances``, without vectors."""
+    centers = features[:, first : first + CENTER_LANES].T
+    for j in range(len(centers)):
+        distances[first + j] = squared_distance(X, row, centers, j)
 
-    The canonical distances to all k centers grow together in sums (LANES, k), so that the loops over them are vector
-    loops.
+
+row_distances: Callable[..., None] = _plain_row_distances if plain_python else simd.row_distances
+
+
+def in_lanes(centers: np.ndarray) -> np.ndarray:
+    """The centers (k, d) transposed, (d, a multiple of CENTER_LANES), filled up with centers infinitely far away."""
+    k, d = centers.shape
+    features = np.full((d, k + -k % CENTER_LANES), np.inf)
+    features[:, :k] = centers.T
+    return features
+
+
+@jit
+def nearest_of_row(X, i, features, distances):
+    """The lowest index among the centers nearest to row i of X (n, d); features are the centers in lanes.
+
+    distances (as many as centers in lanes,) is room for them.
     """
-    d, k = features.shape
-    whole = d - d % LANES
-    sums[: LANES if whole else 1] = 0.0
-    for f in range(whole):
-        x, lane = np.float64(X[i, f]), sums[f % LANES]
-        for j in range(k):
-            difference = x - features[f, j]
-            lane[j] += difference * difference
-    total = sums[0]
-    if whole:
-        for j in range(k):
-            total[j] = ((total[j] + sums[1, j]) + (sums[2, j] + sums[3, j])) + (
-                (sums[4, j] + sums[5, j]) + (sums[6, j] + sums[7, j])
-            )
-    for f in range(whole, d):
-        x = np.float64(X[i, f])
-        for j in range(k):
-            difference = x - features[f, j]
-            total[j] += difference * difference
+    for first in range(0, len(distances), CENTER_LANES):
+        row_distances(X, i, features, first, distances)
     best = 0
-    for j in range(1, k):
-        if total[j] < total[best]:
+    for j in range(1, len(distances)):
+        if distances[j] < distances[best]:
             best = j
     return best
 
 
 @sweep
 def _nearest(lo, hi, t, X, features, labels):
-    """labels[lo:hi] = the lowest index among the nearest centers; features (d, k) are the centers, transposed."""
-    sums = np.empty((LANES, features.shape[1]))
+    """labels[lo:hi] = the lowest index among the nearest centers; features are the centers in lanes."""
+    distances = np.empty(features.shape[1])
     for i in range(lo, hi):
-        labels[i] = nearest_of_row(X, i, features, sums)
+        labels[i] = nearest_of_row(X, i, features, distances)
 
 
 def nearest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
     """Write the index of the nearest center of each row of X (n, d) to labels (n,) int32."""
-    _nearest(cut(len(X), centers.size), X, centers.T.copy(), labels)
+    _nearest(cut(len(X), centers.size), X, in_lanes(centers), labels)
 
 
 @sweep

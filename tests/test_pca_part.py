@@ -1,5 +1,7 @@
 """PCA-Part: the cuts of an oracle, without chance, whatever the place and the size of the data."""
 
+import sys
+
 import numpy as np
 import pytest
 
@@ -71,11 +73,21 @@ def test_size_does_not_matter(factor):
     assert (centers_of(X * factor, 12) == centers_of(X, 12) * factor).all()
 
 
-def test_the_principal_axis_is_found_though_the_farthest_row_is_not_on_it():
-    """Most of the scatter lies along one axis of a cross, and the rows farthest out on the other."""
-    for order in ([0, 1], [1, 0]):
-        X = np.array([[3.0, 0.0], [-3.0, 0.0]] * 100 + [[0.0, 4.0], [0.0, -4.0]])[:, order]
-        assert np.abs(centers_of(X, 2)[:, order[0]]).min() > 2.9
+@pytest.mark.parametrize("turn", [[[1, 0], [0, 1]], [[0, 1], [1, 0]], [[1, -1], [1, 1]], [[1, 1], [1, -1]]])
+def test_the_principal_axis_is_found_though_the_farthest_row_is_not_on_it(turn):
+    """Most of the scatter lies along one arm of a cross, and the rows farthest out along the other."""
+    cross = np.array([[3.0, 0.0], [-3.0, 0.0]] * 100 + [[0.0, 4.0], [0.0, -4.0]])
+    axis = np.array(turn)[0]
+    assert np.abs(centers_of(cross @ turn, 2) @ axis).min() > 2.9 * (axis @ axis)
+
+
+@pytest.mark.parametrize("column", range(4))
+def test_parts_ascend_along_the_axis(column):
+    """Its largest entry is positive: that is where two parts differ most."""
+    X = np.random.default_rng(1).normal(size=(50, 4)) * 2.0**300
+    X[:, column] *= 50
+    low, high = centers_of(X, 2)[:, column]
+    assert low < high
 
 
 def test_columns_that_move_together_outweigh_the_largest_one():
@@ -95,6 +107,20 @@ def test_rows_that_coincide_leave_one_by_one(value):
         assert len(np.unique(centers_of(X, k), axis=0)) == 2
 
 
+def test_rows_that_coincide_have_no_axis_to_be_looked_for(monkeypatch):
+    passes, module = [], sys.modules["kmtoolkit.initializers.pca_part"]
+    scatter = module._scatter
+    monkeypatch.setattr(module, "_scatter", lambda *arguments: passes.append(1) or scatter(*arguments))
+    centers_of(np.full((9, 2), 0.1), 4)
+    assert len(passes) == 7  # one for each part there was
+
+
+def test_rows_too_near_for_an_axis_are_parted():
+    """Products of differences underflow, though the cost does not yet."""
+    X = np.array([[0.0, 2.3e-162], [0.0, -2.3e-162]])
+    assert (in_order(centers_of(X, 2)) == in_order(X)).all()
+
+
 def test_as_many_parts_as_rows():
     X = np.random.default_rng(8).normal(size=(40, 3)) + 1e3
     assert (in_order(centers_of(X, 40)) == in_order(X)).all()
@@ -105,3 +131,16 @@ def test_nothing_is_random():
     starts = [km.kmeans(X, 5, init="pca-part", rng=seed, max_iter=0).centers for seed in range(3)]
     assert (starts[0] == starts[1]).all()
     assert (starts[0] == starts[2]).all()
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("separation", [4, 10])
+def test_the_start_is_much_better_than_random_rows(separation):
+    rng = np.random.default_rng(7)
+    X = rng.normal(size=(20, 4))[rng.integers(20, size=1500)] * separation + rng.normal(size=(1500, 4))
+
+    def start(init):
+        return np.mean([km.kmeans(X, 20, init=init, rng=seed, max_iter=0).objective for seed in range(20)])
+
+    assert start("pca-part") < 1.4 * start("k-means++")
+    assert start("pca-part") < 0.5 * start("random")

@@ -94,10 +94,12 @@ def _scatter(lo, hi, t, X, weights, rows, mean, axis, along, total):  # type: ig
     d = X.shape[1]
     for r in range(lo, hi):
         i = rows[r]
-        along[r] = 0.0
-        for f in range(d):
-            along[r] += (np.float64(X[i, f]) - mean[f]) * axis[f]
+        projection = square = 0.0
         for f in range(d):
             difference = np.float64(X[i, f]) - mean[f]
-            total[t, f] += weights[i] * along[r] * difference
-            total[t, d] += weights[i] * difference * difference
+            projection += difference * axis[f]
+            square += difference * difference
+        along[r] = projection
+        total[t, d] += weights[i] * square
+        for f in range(d):
+            total[t, f] += weights[i] * projection * (np.float64(X[i, f]) - mean[f])

@@ -54,15 +54,15 @@ def _part(problem: Problem, rows: np.ndarray) -> Part:
 
 
 def _above(problem: Problem, part: Part) -> np.ndarray:
-    """Which rows of the part lie above the plane through its mean across its principal axis, (m,) bool: not all."""
-    axis = np.cos(np.arange(1.0, len(part.mean) + 1))  # the principal axis of real data is hardly orthogonal to that
+    """Which rows of the part lie above its mean along its principal axis, (m,) bool; never none of them or all."""
+    axis = np.cos(np.arange(1.0, len(part.mean) + 1))  # no symmetry of the data makes their axis orthogonal to it
     along = np.zeros(len(part.rows))
     for _ in range(STEPS + 1 if part.cost > 0 else 0):
         product, along, _ = _scatter_times(problem, part.rows, part.mean, axis)
         peak = product[np.abs(product).argmax()]
         axis = product / (peak or 1.0)  # its largest entry is positive, which settles the sign
     above = along > 0
-    if above.all() or not above.any():  # the rows coincide, or rounding can't tell them apart: one row leaves
+    if above.all() or not above.any():  # the rows coincide, or rounding hides how they differ: one row leaves
         above = np.arange(len(along)) == np.abs(along).argmax()
     return above
 

@@ -33,6 +33,12 @@ def objective(X, weights, centers, labels):
     return math.fsum(w * distance(x, centers[j]) for x, w, j in zip(X, weights, labels, strict=True))
 
 
+def seed_law(X, weights, chosen):
+    """Probability (n,) of each row to be the next seed after the rows ``chosen``: in proportion to w D², or to w."""
+    scores = [w * min((distance(x, X[j]) for j in chosen), default=1.0) for x, w in zip(X, weights, strict=True)]
+    return np.array(scores) / math.fsum(scores)
+
+
 def means(X, weights, labels, centers):
     """Weighted means of the clusters; an empty cluster keeps its center."""
     new = centers.copy()

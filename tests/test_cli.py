@@ -460,7 +460,7 @@ def test_check_takes_a_registered_name():
     [
         (
             ["nope"],
-            r"'nope' is neither a registered strategy \('k-means\+\+', .*\) nor a module that can be imported: No ",
+            r"'nope' is neither a registered strategy \(.*'k-means\+\+', .*\) nor a module that can be imported: No ",
         ),
         (["random"], "'random' is the name of an initializer and of an empty handler; give the role"),
         (["math"], "'math' registers no strategy; write module:Name for others"),

@@ -20,7 +20,7 @@ X = km.datasets.iris().X
 def test_available_names_every_role():
     names = km.available()
     assert list(names) == ["initializer", "assigner", "updater", "empty_handler"]
-    assert names["initializer"] == ("k-means++", "maxmin", "random", "random-partition", "uniform")
+    assert {"k-means++", "maxmin", "random", "random-partition", "uniform"} <= set(names["initializer"])
     assert {"auto", "dense"} <= set(names["assigner"])
     assert {"drop", "error", "farthest", "keep", "random", "split"} <= set(names["empty_handler"])
     assert km.available("updater")["updater"][0] == "mean"

@@ -12,7 +12,7 @@ import numpy as np
 from kmtoolkit.kernels.squared import lower_closest, potentials
 from kmtoolkit.problem import Problem
 from kmtoolkit.registry import initializer
-from kmtoolkit.sampling import draw
+from kmtoolkit.sampling import draw, seed_scores
 
 
 @initializer("k-means++", reference="Arthur and Vassilvitskii 2007", cost="O(n k d trials)")
@@ -54,11 +54,7 @@ class KMeansPlusPlus:
             lower_closest(X, X[chosen[-1:]].astype(np.float64), closest)
             if len(chosen) == k:
                 return X[chosen].astype(np.float64)
-            scores = weights * closest
-            if not scores.any():  # every row coincides with a seed: any other row will do
-                scores = weights.copy()
-                scores[chosen] = 0.0
-            candidates = draw(scores, trials, rng)
+            candidates = draw(seed_scores(weights, closest, chosen), trials, rng)
             if trials > 1:
                 best = potentials(X, weights, closest, X[candidates].astype(np.float64)).argmin()
                 candidates = candidates[best : best + 1]

@@ -1,9 +1,9 @@
 """Register tiles: the vector code that LLVM does not find by itself, as Numba intrinsics.
 
-Rows in lanes: a block of rows lies transposed in memory, one row per lane, so that a vector holds one feature of as many
-rows as it has lanes. ``score_tile`` keeps a tile of scores, VECTORS vectors of rows by GROUP centers, in registers while
-it runs over the features; the sizes are such that the tile, VECTORS vectors of rows and one broadcast value fill the
-registers of the target and no more.
+Rows in lanes: a block of rows lies transposed in memory, one row per lane, so that a vector holds one feature of as
+many rows as it has lanes. ``score_tile`` keeps a tile of scores, VECTORS vectors of rows by GROUP centers, in registers
+while it runs over the features; the sizes are such that the tile, VECTORS vectors of rows and one broadcast value fill
+the registers of the target and no more.
 
 Centers in lanes: ``row_distances`` takes one row, wherever it lies, to as many centers as a vector has lanes, by the
 canonical arithmetic.

@@ -10,14 +10,14 @@ from collections.abc import Callable
 import numpy as np
 
 from kmtoolkit.kernels import simd
-from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs, two_sum
+from kmtoolkit.kernels.arithmetic import add_exact, two_sum
 from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import jit, plain_python
 from kmtoolkit.kernels.simd import CENTER_LANES, LANES
 from kmtoolkit.kernels.statistics import add_row, mix
 
 __all__ = [
-    "distances_to", "in_lanes", "lower_closest", "nearest", "nearest_of_row", "potentials", "row_distances", "settle",
+    "distances_to", "in_lanes", "lower_closest", "nearest", "nearest_of_row", "row_distances", "settle",
     "squared_distance",
 ]  # fmt: skip
 
@@ -108,24 +108,6 @@ def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -
     own = np.full(1, labels, np.int32) if np.isscalar(labels) else labels
     _distances_to(cut(len(X), X.shape[1]), X, centers, own, out)
     return out
-
-
-@sweep
-def _potentials(lo, hi, t, X, weights, closest, candidates, total, error):
-    """Add w · min(closest, distance) of rows lo:hi to row t of total and error (chunks, candidates)."""
-    for i in range(lo, hi):
-        for c in range(len(candidates)):
-            distance = min(closest[i], squared_distance(X, i, candidates, c))
-            add_exact(total[t], error[t], c, weights[i] * distance)
-
-
-def potentials(X: np.ndarray, weights: np.ndarray, closest: np.ndarray, candidates: np.ndarray) -> np.ndarray:
-    """For each candidate (t, d): sum over rows of w · min(closest, squared distance to it), (t,) float64."""
-    grid = cut(len(X), candidates.size)
-    total, error = np.zeros((2, grid.chunks, len(candidates)))
-    _potentials(grid, X, weights, closest, candidates, total, error)
-    merge_pairs(total, error)
-    return total[0] + error[0]
 
 
 @sweep

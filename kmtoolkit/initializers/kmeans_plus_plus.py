@@ -115,7 +115,7 @@ class _Rounds:
 
 @jit
 def _find_reach(seeds, features, many, reach):
-    """Write to reach (seeds,) a quarter of the squared distance from each seed to the nearest of ``many`` points in lanes.
+    """Write to reach (seeds,) a quarter of the squared distance of each seed to the nearest of ``many`` points.
 
     It is shortened by more than rounding can make of the distances.
     """

@@ -41,6 +41,7 @@ class Books:
         self.kept = np.arange(k)  # the original index of each cluster
         self.repaired: list[tuple[int, int]] = []  # rows repaired since the latest plan, and their labels before
         self.hash = 0
+        self.views: dict[tuple[str, ...], State] = {}  # the state as each role sees it
 
     @property
     def empty(self) -> int:
@@ -49,23 +50,25 @@ class Books:
 
     def view(self, *writable: str) -> State:
         """The state as a strategy sees it: it can write the named arrays only."""
-        return read_only_state(self.state, *writable)
+        if writable not in self.views:
+            self.views[writable] = read_only_state(self.state, *writable)
+        return self.views[writable]
 
     def proposed(self) -> np.ndarray:
         """The rows whose label differs from the accepted one, (m,) int64."""
-        return np.flatnonzero(self.state.labels != self.accepted)
+        return (self.state.labels != self.accepted).nonzero()[0]
 
     def settle(self, rows: np.ndarray | None = None, *, force: bool = False, distances: int = 0) -> Step:
         """Accept the labels proposed that lower F (or leave it and lower the index), refuse the others."""
-        step, change = self._move(self.proposed() if rows is None else rows, force)
+        step, change = self._move(self.proposed() if rows is None else rows, force, distances)
         self.hash = (self.hash + change) % 2**64
         np.maximum(self.peak, self.state.mass, out=self.peak)
         worn = (self.state.counts > 0) & (self.state.mass < self.peak * WORN)
         if worn.any():
             self.refresh(worn)
-        return step._replace(distances=distances)
+        return step
 
-    def _move(self, rows: np.ndarray, force: bool) -> tuple[Step, int]:
+    def _move(self, rows: np.ndarray, force: bool, distances: int = 0) -> tuple[Step, int]:
         """Settle rows whose label differs from the accepted one; the step, and the change of the hash."""
         state = self.state
         grid, moves = new_moves(len(rows), *state.centers.shape)
@@ -76,7 +79,7 @@ class Books:
             self.accepted[rows] = before
             raise
         drop, moved, refused = absorb(moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts)
-        return Step(float(drop), moved=int(moved), refused=int(refused)), sum(map(int, moves.hash))
+        return Step(drop, 0.0, 0.0, moved, refused, distances), sum(moves.hash.tolist())
 
     def refresh(self, clusters: np.ndarray | None = None) -> bool:
         """Sum the rows of the marked clusters (k,) afresh, or of all; whether that changed a digit of the sums."""
@@ -98,9 +101,9 @@ class Books:
         """
         state, X = self.state, self.problem.X
         self.repaired = []
-        empty = np.flatnonzero(state.counts == 0)
-        if len(empty) == 0:
+        if state.counts.all():
             return []
+        empty = np.flatnonzero(state.counts == 0)
         d = self.objective.distances(X, state.centers, state.labels)
         d[d <= self.objective.floor(X, state.centers, state.labels)] = 0.0
         counts, plan = state.counts.copy(), []
@@ -134,7 +137,7 @@ class Books:
         an updater is accused, it gets the benefit of the row that is farthest.
         """
         state = self.state
-        mean, rounding = np.zeros_like(state.sums), np.zeros_like(state.sums)
+        mean, rounding = np.zeros((2, *state.sums.shape))
         cluster_means(state.sums, self.sums_error, state.mass, self.mass_error, state.counts, mean, rounding)
         reach = np.sqrt(value / np.where(state.mass > 0, state.mass, np.inf))
         step = self.objective.updated(state, before, mean, rounding, reach)
@@ -164,7 +167,7 @@ class Books:
         state = self.state
         labels = (np.cumsum(live, dtype=np.int32) - np.int32(1))[state.labels]
         kept = {name: getattr(state, name)[live] for name in ("centers", "counts", "mass", "sums", "shift")}
-        self.state = state._replace(labels=labels, **kept)
+        self.state, self.views = state._replace(labels=labels, **kept), {}
         self.problem = self.problem._replace(k=int(live.sum()))
         self.sums_error, self.mass_error = self.sums_error[live], self.mass_error[live]
         self.peak, self.kept = self.peak[live], self.kept[live]

@@ -74,7 +74,7 @@ class SquaredEuclidean:
     def floor(self, X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -> np.ndarray:
         """Divergences (n,) that rounding alone can make between a row and centers[labels]."""
         row_norms = np.sqrt(self.distances(X, np.zeros((1, X.shape[1])), 0))
-        return (4 * EPS * (row_norms + _norms(centers)[labels])) ** 2
+        return (4 * EPS * (row_norms + np.sqrt(_squares(centers))[labels])) ** 2
 
     def settle(self, grid: Grid, rows: np.ndarray, problem: Problem, state: State,
                accepted: np.ndarray, force: bool, moves: Moves) -> None:  # fmt: skip
@@ -93,18 +93,18 @@ class SquaredEuclidean:
         A right updater may sum the rows of a cluster in any order, in float64. So its centers may be off by as many
         roundings as there are rows, of numbers of their size; they lie within ``reach`` (k,) of the old center.
         """
-        live = state.counts > 0
-        N, old, new = state.mass[live], before[live], state.centers[live]
-        a, b = (((c - state.origin) - mean[live]) - rounding[live] for c in (old, new))
-        drop = math.fsum(N * np.einsum("jf,jf->j", old - new, a + b))
-        size = _norms(old) + _norms(new)
-        terms = float(N @ (np.einsum("jf,jf->j", a, a) + np.einsum("jf,jf->j", b, b) + NOISE * size**2))
-        errors = NOISE + state.counts[live] * EPS
-        return Step(drop, NOISE * terms + float(N @ (errors * (size + reach[live])) ** 2), terms)
+        live = slice(None) if state.counts.all() else state.counts > 0
+        N, counts, c = state.mass[live], state.counts[live], np.array((before[live], state.centers[live]))
+        off = ((c - state.origin) - mean[live]) - rounding[live]
+        drop = math.fsum(N * np.einsum("jf,jf->j", c[0] - c[1], off[0] + off[1]))
+        size, squares = np.sqrt(_squares(c)).sum(axis=0), _squares(off).sum(axis=0)
+        terms = float(N @ (squares + NOISE * size**2))
+        return Step(drop, NOISE * terms + float(N @ ((NOISE + counts * EPS) * (size + reach[live])) ** 2), terms)
 
 
-def _norms(rows: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.einsum("jf,jf->j", rows, rows))
+def _squares(rows: np.ndarray) -> np.ndarray:
+    """The squared norms of rows."""
+    return np.einsum("...f,...f->...", rows, rows)
 
 
 OBJECTIVES: dict[str, SquaredEuclidean] = {o.name: o for o in (SquaredEuclidean(),)}

@@ -78,9 +78,10 @@ class Limits:
         """The limit that is reached after iteration ``n_iter``, if any."""
         seconds = time.perf_counter() - self.start
         self.display.update(self.restart, n_iter, objective)
-        snapshot = Snapshot(self.restart, n_iter, objective, state.centers, state.labels, seconds)
-        with watched(None):  # what the callback calls is not to be abandoned
-            asked = self.callback is not None and self.callback(snapshot)
+        asked = False
+        if self.callback is not None:
+            with watched(None):  # what the callback calls is not to be abandoned
+                asked = self.callback(Snapshot(self.restart, n_iter, objective, state.centers, state.labels, seconds))
         if asked:
             self.ended = Status.CALLBACK
         elif self.interrupted:

@@ -141,8 +141,8 @@ def as_centers(centers: Any, k: int, d: int, largest: float, name: str = "init_c
     array = np.array(as_numbers(centers, name), dtype=np.float64, order="C")
     if array.shape != (k, d):
         raise ValueError(f"{name} has shape {array.shape}; it must be (k, d) = ({k}, {d})")
-    _check_finite(array, name)
     if not np.abs(array).max() <= largest:
+        _check_finite(array, name)
         raise ValueError(
             f"{name} has values up to {np.abs(array).max():.3g}, whose squared distances overflow; "
             f"keep them below {largest:.3g}"

@@ -7,13 +7,11 @@ import numpy as np
 
 from kmtoolkit.errors import DescentError
 from kmtoolkit.kernels.grid import watched
-from kmtoolkit.kernels.statistics import absorb, cluster_means, cluster_totals, new_moves
+from kmtoolkit.kernels.statistics import WORN, absorb, cluster_totals, new_moves, offsets
 from kmtoolkit.objectives import EPS, NOISE, SquaredEuclidean, Step
 from kmtoolkit.problem import Problem, State, read_only, read_only_state
 
 __all__ = ["Books"]
-
-WORN = 2.0**-40  # a cluster that lost all but this share of its mass is summed afresh: pairs hold some 100 bits
 
 
 class Books:
@@ -60,16 +58,14 @@ class Books:
 
     def settle(self, rows: np.ndarray | None = None, *, force: bool = False, distances: int = 0) -> Step:
         """Accept the labels proposed that lower F (or leave it and lower the index), refuse the others."""
-        step, change = self._move(self.proposed() if rows is None else rows, force, distances)
+        step, change, worn = self._move(self.proposed() if rows is None else rows, force, distances)
         self.hash = (self.hash + change) % 2**64
-        np.maximum(self.peak, self.state.mass, out=self.peak)
-        worn = (self.state.counts > 0) & (self.state.mass < self.peak * WORN)
-        if worn.any():
-            self.refresh(worn)
+        if worn:
+            self.refresh((self.state.counts > 0) & (self.state.mass < self.peak * WORN))
         return step
 
-    def _move(self, rows: np.ndarray, force: bool, distances: int = 0) -> tuple[Step, int]:
-        """Settle rows whose label differs from the accepted one; the step, and the change of the hash."""
+    def _move(self, rows: np.ndarray, force: bool, distances: int = 0) -> tuple[Step, int, bool]:
+        """Settle rows whose label differs from the accepted one; also the hash's change, and if a cluster is worn."""
         state = self.state
         grid, moves = new_moves(len(rows), *state.centers.shape)
         before = self.accepted[rows]
@@ -78,8 +74,10 @@ class Books:
         except BaseException:
             self.accepted[rows] = before
             raise
-        drop, moved, refused = absorb(moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts)
-        return Step(drop, 0.0, 0.0, moved, refused, distances), sum(moves.hash.tolist())
+        drop, moved, refused, worn = absorb(
+            moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts, self.peak
+        )
+        return Step(float(drop), 0.0, 0.0, int(moved), int(refused), distances), sum(moves.hash.tolist()), worn
 
     def refresh(self, clusters: np.ndarray | None = None) -> bool:
         """Sum the rows of the marked clusters (k,) afresh, or of all; whether that changed a digit of the sums."""
@@ -137,14 +135,15 @@ class Books:
         an updater is accused, it gets the benefit of the row that is farthest.
         """
         state = self.state
-        mean, rounding = np.zeros((2, *state.sums.shape))
-        cluster_means(state.sums, self.sums_error, state.mass, self.mass_error, state.counts, mean, rounding)
+        centers = np.array((before, state.centers))
+        off = np.empty_like(centers)
+        offsets(centers, state.mass, self.mass_error, state.sums, self.sums_error, state.origin, off)
         reach = np.sqrt(value / np.where(state.mass > 0, state.mass, np.inf))
-        step = self.objective.updated(state, before, mean, rounding, reach)
+        step = self.objective.updated(state, centers, off, reach)
         if step.drop >= -step.noise:
             return step
         np.maximum.at(reach, state.labels, np.sqrt(self.objective.distances(self.problem.X, before, state.labels)))
-        return self.objective.updated(state, before, mean, rounding, reach)
+        return self.objective.updated(state, centers, off, reach)
 
     def take_back(self, centers: np.ndarray) -> None:
         """Return to the accepted labels as they were with ``centers``, before any repair made since.

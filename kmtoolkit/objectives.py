@@ -44,7 +44,7 @@ class SquaredEuclidean:
         """
         low, high = box.astype(np.float64)
         above, below = (low > 0) & (high <= 2 * low), (high < 0) & (low >= 2 * high)
-        return np.select([above, below], [low, high], 0.0)
+        return np.where(above, low, np.where(below, high, 0.0))
 
     def variance(self, problem: Problem, box: np.ndarray) -> float:
         """The weighted variance of the columns, their mean; what ``tol`` is relative to."""
@@ -82,24 +82,25 @@ class SquaredEuclidean:
         with np.errstate(over="ignore"):  # the hash wraps around by design
             squared.settle(grid, rows, problem, state, accepted, force, moves)
 
-    def updated(
-        self, state: State, before: np.ndarray, mean: np.ndarray, rounding: np.ndarray, reach: np.ndarray
-    ) -> Step:
-        """How far F fell when the centers moved from ``before`` (k, d) to state.centers, for any centers.
+    def updated(self, state: State, centers: np.ndarray, off: np.ndarray, reach: np.ndarray) -> Step:
+        """How far F fell when the centers moved from centers[0] (k, d) to centers[1], for any centers.
 
         With m the mean of a cluster and N its mass, F changes by N(‖new - m‖² - ‖old - m‖²) (Pythagoras), spelt
-        as a product so that nothing large cancels. ``mean + rounding`` (k, d) is m - origin.
+        as a product so that nothing large cancels. ``off`` (2, k, d) is centers - m.
 
         A right updater may sum the rows of a cluster in any order, in float64. So its centers may be off by as many
         roundings as there are rows, of numbers of their size; they lie within ``reach`` (k,) of the old center.
         """
-        live = slice(None) if state.counts.all() else state.counts > 0
-        N, counts, c = state.mass[live], state.counts[live], np.array((before[live], state.centers[live]))
-        off = ((c - state.origin) - mean[live]) - rounding[live]
-        drop = math.fsum(N * np.einsum("jf,jf->j", c[0] - c[1], off[0] + off[1]))
-        size, squares = np.sqrt(_squares(c)).sum(axis=0), _squares(off).sum(axis=0)
-        terms = float(N @ (squares + NOISE * size**2))
-        return Step(drop, NOISE * terms + float(N @ ((NOISE + counts * EPS) * (size + reach[live])) ** 2), terms)
+        N, counts = state.mass, state.counts
+        if not counts.all():
+            live = counts > 0
+            N, counts, centers, off, reach = N[live], counts[live], centers[:, live], off[:, live], reach[live]
+        (old, new), (a, b) = centers, off
+        drop = math.fsum(N * np.einsum("jf,jf->j", old - new, a + b))
+        norms, squares = np.sqrt(_squares(centers)), _squares(off)
+        size = norms[0] + norms[1]
+        terms = float(N @ (squares[0] + squares[1] + NOISE * size**2))
+        return Step(drop, NOISE * terms + float(N @ ((NOISE + counts * EPS) * (size + reach)) ** 2), terms)
 
 
 def _squares(rows: np.ndarray) -> np.ndarray:

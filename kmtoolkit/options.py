@@ -208,7 +208,8 @@ def copy_seed(seed: np.random.SeedSequence, skip: int = 0) -> np.random.SeedSequ
 
 def next_child(seed: np.random.SeedSequence) -> np.random.SeedSequence:
     """The child that seed would spawn next, without spawning it."""
-    return copy_seed(seed).spawn(1)[0]
+    key = *seed.spawn_key, seed.n_children_spawned
+    return np.random.SeedSequence(seed.entropy, spawn_key=key, pool_size=seed.pool_size)
 
 
 def same(a: Any, b: Any) -> bool:

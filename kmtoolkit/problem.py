@@ -121,7 +121,7 @@ def admit(X: Any, k: Any, sample_weight: Any = None) -> Door:
         k,
     )
     inner = box if present is None else _box(problem.X)
-    return Door(problem, rows, present, inner, _check_range(problem, inner, _size(box)))
+    return Door(problem, rows, present, inner, _check_range(problem, inner, _magnitude(box)))
 
 
 def as_rows(X: Any, centers: np.ndarray) -> np.ndarray:
@@ -131,8 +131,8 @@ def as_rows(X: Any, centers: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"X has {rows.shape[1]} columns, but the centers have {centers.shape[1]}; pass the columns of the fit"
         )
-    size = float(max(rows.max(), -rows.min()))
-    if not max(size, float(np.abs(centers).max())) <= _limit(rows.shape[1]):
+    size = _magnitude(rows)
+    if not max(size, _magnitude(centers)) <= _limit(rows.shape[1]):
         _check_finite(rows, "X")
         raise ValueError(f"X has values up to {size:.3g}, whose squared distances overflow float64; drop such rows")
     return rows
@@ -143,10 +143,10 @@ def as_centers(centers: Any, k: int, d: int, largest: float, name: str = "init_c
     array = np.array(as_numbers(centers, name), dtype=np.float64, order="C")
     if array.shape != (k, d):
         raise ValueError(f"{name} has shape {array.shape}; it must be (k, d) = ({k}, {d})")
-    if not np.abs(array).max() <= largest:
+    if not _magnitude(array) <= largest:
         _check_finite(array, name)
         raise ValueError(
-            f"{name} has values up to {np.abs(array).max():.3g}, whose squared distances overflow; "
+            f"{name} has values up to {_magnitude(array):.3g}, whose squared distances overflow; "
             f"keep them below {largest:.3g}"
         )
     return array
@@ -193,7 +193,10 @@ def _box(rows: np.ndarray) -> np.ndarray:
 
 
 def _extremes(extreme: np.ufunc, rows: np.ndarray) -> np.ndarray:
-    """The extreme of each column, (d,). NumPy is fast where the rows it compares are long, so many are taken for one."""
+    """The extreme of each column, (d,).
+
+    NumPy is fast where the rows it compares are long, so many are taken for one.
+    """
     n, d = rows.shape
     many = LONG_ROW // d
     if 1 < many <= n // 4:
@@ -203,9 +206,9 @@ def _extremes(extreme: np.ufunc, rows: np.ndarray) -> np.ndarray:
     return extreme.reduce(rows)
 
 
-def _size(box: np.ndarray) -> float:
-    """The largest magnitude within a box."""
-    return float(max(box[1].max(), -box[0].min()))
+def _magnitude(array: np.ndarray) -> float:
+    """The largest magnitude in an array; NaN if there is one."""
+    return float(max(array.max(), -array.min()))
 
 
 def as_numbers(values: Any, name: str) -> np.ndarray:

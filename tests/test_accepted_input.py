@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import kmtoolkit as km
+from kmtoolkit.problem import admit
 
 GRID = np.random.default_rng(0).integers(0, 12, (60, 3)).astype(float)
 SOLVER = km.Solver(n_init=3, rng=1, tol=0)
@@ -49,6 +50,21 @@ class Wrapped:
 
     def __array__(self, dtype=None, copy=None):
         return self.X
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 600), (1023, 1), (2048, 1), (2049, 1), (2050, 7), (515, 2), (40, 300)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_the_box_holds_the_extremes_of_each_column(shape, dtype):
+    X = np.random.default_rng(0).normal(size=shape).astype(dtype)
+    for row in (0, shape[0] // 2, -1):
+        X[row] *= 9
+        box = admit(X, 1).box
+        assert box.dtype == dtype
+        assert box.tolist() == [X.min(axis=0).tolist(), X.max(axis=0).tolist()]
+        holed = X.copy()
+        holed[row, -1] = np.nan
+        with pytest.raises(ValueError, match=f"X has nan at row {row % len(X)}, column {shape[1] - 1}"):
+            admit(holed, 1)
 
 
 CARRIERS = {

@@ -62,6 +62,19 @@ def test_an_empty_cluster_has_no_mass_and_no_sums_at_all():
     assert (books.state.sums[0], books.sums_error[0]) == (0, 0)
 
 
+def test_views_follow_the_state():
+    """Their arrays are those of the state, read-only but for the named ones, also after a cluster was dropped."""
+    books = open_books([[1.0], [2.0]], [1.0, 1.0], [[0.0], [9.0]])
+    for _ in range(2):
+        propose(books, 0)
+        for view, writable in ((books.view(), ()), (books.view("labels"), ("labels",))):
+            for name, array in view._asdict().items():
+                assert np.shares_memory(array, getattr(books.state, name))
+                assert array.flags.writeable == (name in writable)
+        books.compress()
+    assert books.view().centers.shape == (1, 1)
+
+
 def test_a_tie_moves_to_the_lower_index_only():
     books = open_books([[1.0], [1.0]], [1.0, 1.0], [[0.0], [2.0]])
     propose(books, [0, 1])

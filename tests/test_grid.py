@@ -41,6 +41,30 @@ def test_every_row_is_visited_once_and_in_the_order_of_its_chunk(thin_slices):
     assert all(cut.bounds[t] <= i < cut.bounds[t + 1] for t, i in visits)
 
 
+@pytest.mark.parametrize("operations", [1, grid.OPERATIONS_PER_CHUNK, 2 * grid.OPERATIONS_PER_SLICE])
+def test_the_watch_looks_after_each_slice(operations):
+    """Of few rows and of many, and what it raises comes through; afterwards nothing looks."""
+    done = []
+
+    @grid.sweep
+    def visit(lo, hi, t):
+        pass
+
+    visit.chunk = lambda lo, hi, t: done.append("rows")
+    cut = grid.cut(1, operations)
+
+    def look():
+        done.append("look")
+        if done.count("look") == cut.slices:
+            raise TimeoutError
+
+    with pytest.raises(TimeoutError), grid.watched(look):
+        visit(cut)
+    assert done == ["rows", "look"] * cut.slices
+    visit(cut)
+    assert done.count("look") == cut.slices
+
+
 @pytest.mark.parametrize("driver", ["prange", "python threads"])
 def test_the_drivers_give_the_same_bits(driver, thin_slices, monkeypatch):
     X = np.random.default_rng(0).normal(size=(200, 3))

@@ -1,5 +1,6 @@
 """Result, Trace and Run: what is returned, as data and for reading."""
 
+import dataclasses
 import json
 import pickle
 
@@ -37,6 +38,28 @@ def test_predict_sends_ties_to_the_lower_index():
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_predict_takes_one_row(dtype):
     assert (RESULT.predict(X[5:6].astype(dtype)) == RESULT.labels[5]).all()
+
+
+@pytest.mark.parametrize("d", [1, 7, 8, 9, 40])
+def test_predict_of_few_rows_and_of_many_agree(d):
+    """Duplicates among the centers and rows halfway between two are ties."""
+    rng = np.random.default_rng(d)
+    rows = rng.integers(0, 4, (200, d)) / 2
+    result = dataclasses.replace(RESULT, centers=rng.integers(0, 4, (30, d)).astype(float))
+    many = result.predict(rows)
+    for few in (1, 2, 4, 5):
+        parts = [result.predict(rows[i : i + few]) for i in range(0, 200, few)]
+        assert np.concatenate(parts).tolist() == many.tolist()
+
+
+def test_predict_goes_by_the_centers_as_they_are():
+    result = dataclasses.replace(RESULT, centers=RESULT.centers.copy())
+    assert result.predict(X[:1]) == RESULT.labels[0]
+    result.centers[:] = np.roll(RESULT.centers, 1, axis=0)
+    assert result.predict(X[:1]) == (RESULT.labels[0] + 1) % 3
+    result.centers[0] = 1e300
+    with pytest.raises(ValueError, match="squared distances overflow float64"):
+        result.predict(X[:1])
 
 
 def test_trace_as_data():

@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import kmtoolkit as km
+from kmtoolkit.options import next_child
 
 X = km.datasets.iris().X
 SOLVERS = [
@@ -108,6 +109,7 @@ def test_each_restart_is_reproducible_alone(rng):
 def test_restarts_are_the_spawned_children_of_the_seed():
     seed = np.random.SeedSequence(7)
     seed.spawn(2)
+    assert next_child(seed).generate_state(4).tolist() == copy.deepcopy(seed).spawn(1)[0].generate_state(4).tolist()
     result = km.Solver("random", n_init=2, rng=seed).fit(X, 3)
     assert seed.n_children_spawned == 2
     for run, child in zip(result.runs, seed.spawn(2), strict=True):

@@ -7,13 +7,11 @@ import numpy as np
 
 from kmtoolkit.errors import DescentError
 from kmtoolkit.kernels.grid import watched
-from kmtoolkit.kernels.statistics import absorb, cluster_means, cluster_totals, new_moves
+from kmtoolkit.kernels.statistics import WORN, absorb, cluster_totals, new_moves, offsets
 from kmtoolkit.objectives import EPS, NOISE, SquaredEuclidean, Step
 from kmtoolkit.problem import Problem, State, read_only, read_only_state
 
 __all__ = ["Books"]
-
-WORN = 2.0**-40  # a cluster that lost all but this share of its mass is summed afresh: pairs hold some 100 bits
 
 
 class Books:
@@ -41,6 +39,7 @@ class Books:
         self.kept = np.arange(k)  # the original index of each cluster
         self.repaired: list[tuple[int, int]] = []  # rows repaired since the latest plan, and their labels before
         self.hash = 0
+        self.views: dict[tuple[str, ...], State] = {}  # the state as each role sees it
 
     @property
     def empty(self) -> int:
@@ -49,24 +48,24 @@ class Books:
 
     def view(self, *writable: str) -> State:
         """The state as a strategy sees it: it can write the named arrays only."""
-        return read_only_state(self.state, *writable)
+        if writable not in self.views:
+            self.views[writable] = read_only_state(self.state, *writable)
+        return self.views[writable]
 
     def proposed(self) -> np.ndarray:
         """The rows whose label differs from the accepted one, (m,) int64."""
-        return np.flatnonzero(self.state.labels != self.accepted)
+        return (self.state.labels != self.accepted).nonzero()[0]
 
     def settle(self, rows: np.ndarray | None = None, *, force: bool = False, distances: int = 0) -> Step:
         """Accept the labels proposed that lower F (or leave it and lower the index), refuse the others."""
-        step, change = self._move(self.proposed() if rows is None else rows, force)
+        step, change, worn = self._move(self.proposed() if rows is None else rows, force, distances)
         self.hash = (self.hash + change) % 2**64
-        np.maximum(self.peak, self.state.mass, out=self.peak)
-        worn = (self.state.counts > 0) & (self.state.mass < self.peak * WORN)
-        if worn.any():
-            self.refresh(worn)
-        return step._replace(distances=distances)
+        if worn:
+            self.refresh((self.state.counts > 0) & (self.state.mass < self.peak * WORN))
+        return step
 
-    def _move(self, rows: np.ndarray, force: bool) -> tuple[Step, int]:
-        """Settle rows whose label differs from the accepted one; the step, and the change of the hash."""
+    def _move(self, rows: np.ndarray, force: bool, distances: int = 0) -> tuple[Step, int, bool]:
+        """Settle rows whose label differs from the accepted one; also the hash's change, and if a cluster is worn."""
         state = self.state
         grid, moves = new_moves(len(rows), *state.centers.shape)
         before = self.accepted[rows]
@@ -75,8 +74,10 @@ class Books:
         except BaseException:
             self.accepted[rows] = before
             raise
-        drop, moved, refused = absorb(moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts)
-        return Step(float(drop), moved=int(moved), refused=int(refused)), sum(map(int, moves.hash))
+        drop, moved, refused, worn = absorb(
+            moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts, self.peak
+        )
+        return Step(float(drop), 0.0, 0.0, int(moved), int(refused), distances), sum(moves.hash.tolist()), worn
 
     def refresh(self, clusters: np.ndarray | None = None) -> bool:
         """Sum the rows of the marked clusters (k,) afresh, or of all; whether that changed a digit of the sums."""
@@ -98,9 +99,9 @@ class Books:
         """
         state, X = self.state, self.problem.X
         self.repaired = []
-        empty = np.flatnonzero(state.counts == 0)
-        if len(empty) == 0:
+        if state.counts.all():
             return []
+        empty = np.flatnonzero(state.counts == 0)
         d = self.objective.distances(X, state.centers, state.labels)
         d[d <= self.objective.floor(X, state.centers, state.labels)] = 0.0
         counts, plan = state.counts.copy(), []
@@ -134,14 +135,15 @@ class Books:
         an updater is accused, it gets the benefit of the row that is farthest.
         """
         state = self.state
-        mean, rounding = np.zeros_like(state.sums), np.zeros_like(state.sums)
-        cluster_means(state.sums, self.sums_error, state.mass, self.mass_error, state.counts, mean, rounding)
+        centers = np.array((before, state.centers))
+        off = np.empty_like(centers)
+        offsets(centers, state.mass, self.mass_error, state.sums, self.sums_error, state.origin, off)
         reach = np.sqrt(value / np.where(state.mass > 0, state.mass, np.inf))
-        step = self.objective.updated(state, before, mean, rounding, reach)
+        step = self.objective.updated(state, centers, off, reach)
         if step.drop >= -step.noise:
             return step
         np.maximum.at(reach, state.labels, np.sqrt(self.objective.distances(self.problem.X, before, state.labels)))
-        return self.objective.updated(state, before, mean, rounding, reach)
+        return self.objective.updated(state, centers, off, reach)
 
     def take_back(self, centers: np.ndarray) -> None:
         """Return to the accepted labels as they were with ``centers``, before any repair made since.
@@ -164,7 +166,7 @@ class Books:
         state = self.state
         labels = (np.cumsum(live, dtype=np.int32) - np.int32(1))[state.labels]
         kept = {name: getattr(state, name)[live] for name in ("centers", "counts", "mass", "sums", "shift")}
-        self.state = state._replace(labels=labels, **kept)
+        self.state, self.views = state._replace(labels=labels, **kept), {}
         self.problem = self.problem._replace(k=int(live.sum()))
         self.sums_error, self.mass_error = self.sums_error[live], self.mass_error[live]
         self.peak, self.kept = self.peak[live], self.kept[live]

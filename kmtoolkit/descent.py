@@ -5,9 +5,8 @@ objective agree at every exit. ``state.shift`` covers repair and update together
 bounds must hear of every move of a center.
 """
 
-import contextlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -100,9 +99,8 @@ class Descent:
             self.repaired = bool(self.plan)
             if self.repaired:
                 self.repairs[books.hash] += 1
-                self.add("repair", empty, books.repair(self.plan))
+                self.add("repair", empty, books.repair(self.plan), self.shift())
             self.update()
-            books.state.shift[:] = np.linalg.norm(books.state.centers - self.at_assign, axis=1)
             self.assign("assign")
 
     def take_back(self) -> Status:
@@ -151,15 +149,12 @@ class Descent:
     def initial_centers(self) -> np.ndarray:
         """The initializer's centers, checked."""
         part = self.parts.init
-        with self.naming(part):
-            centers = part(self.door.problem, self.rng)
-        return self.checked_centers(centers, part)
+        return self.checked_centers(self.run_of(part, part.run, self.door.problem, self.rng), part)
 
     def ask_handler(self, d: np.ndarray, free: np.ndarray) -> int | None:
         """The row that the handler names for an empty cluster, checked."""
         part = self.parts.empty
-        with self.naming(part):
-            row = part(self.books.problem, self.books.view(), d, free, self.rng)
+        row = self.run_of(part, part.run, self.books.problem, self.books.view(), d, free, self.rng)
         if row is None:
             return None
         if isinstance(row, (bool, np.bool_)) or not isinstance(row, (int, np.integer)):
@@ -176,21 +171,18 @@ class Descent:
         self.memory = ()
         remember = getattr(part.run, "init", None)
         if callable(remember):
-            with self.naming(part):
-                self.memory = (remember(self.books.problem, self.books.view()),)
+            self.memory = (self.run_of(part, remember, self.books.problem, self.books.view()),)
 
     def assign(self, phase: str) -> None:
         """Let the assigner propose labels, check them, and settle."""
         books, part = self.books, self.parts.assign
-        with self.naming(part):
-            returned = part(books.problem, books.view("labels"), *self.memory)
-        if returned is not None:
+        if self.run_of(part, part.run, books.problem, books.view("labels"), *self.memory) is not None:
             raise self.broken(part, "returned a value; it must write state.labels and return nothing")
         rows, k = books.proposed() if phase != "init" else np.arange(len(books.accepted)), books.problem.k
-        if len(rows):
-            low, high = (labels := books.state.labels[rows]).min(), labels.max()
-            if low < 0 or high >= k:
-                raise self.broken(part, f"wrote label {low if low < 0 else high}; labels must be 0 to {k - 1}")
+        labels = books.state.labels[rows]
+        if len(rows) and labels.view(np.uint32).max() >= k:  # so read, labels below 0 are the largest
+            wrong = labels.min() if labels.min() < 0 else labels.max()
+            raise self.broken(part, f"wrote label {wrong}; labels must be 0 to {k - 1}")
         counted = getattr(part.run, "distances", None)
         evaluated = counted(books.problem, *self.memory) if callable(counted) else -1
         step = books.settle(rows, force=not part.row.monotone, distances=evaluated)
@@ -198,29 +190,32 @@ class Descent:
             raise self.broken(part, f"is declared exact, but proposed {step.refused} labels that are not nearer")
         self.moved = step.moved
         with watched(None):  # until at_assign belongs to these labels, they can not be taken back
-            self.add(phase, part, step)
+            self.add(phase, part, step, books.state.shift)
 
     def update(self) -> None:
         """Let the updater move the centers, check them, and measure the drop."""
         books, part = self.books, self.parts.update
         before = books.state.centers.copy()
-        with self.naming(part):
-            returned = part(books.problem, books.view("centers"))
-        if returned is not None:
+        if self.run_of(part, part.run, books.problem, books.view("centers")) is not None:
             raise self.broken(part, "returned a value; it must write state.centers and return nothing")
         self.checked_centers(books.state.centers, part)
         self.updated = books.updated(before, max(self.recorder.live, 0.0))
-        self.add("update", part, self.updated)
+        books.state.shift[:] = self.shift()
+        self.add("update", part, self.updated, books.state.shift)
 
-    def add(self, phase: str, part: Strategy, step: Step) -> None:
+    def shift(self) -> np.ndarray:
+        """How far each center has moved since the latest assignment, (k,)."""
+        way = self.books.state.centers - self.at_assign
+        return np.sqrt((way * way).sum(axis=1))
+
+    def add(self, phase: str, part: Strategy, step: Step, shift: np.ndarray) -> None:
         """Enter a half-step in the trace; without a certificate, its drop is measured from scratch."""
         books, value = self.books, None
         if not self.certified:
             value = books.value()
             step = step._replace(drop=self.measured - value, noise=0.0)
             self.measured = value
-        way = np.linalg.norm(books.state.centers - self.at_assign, axis=1).max()
-        self.recorder.add(self.n_iter, phase, str(part), step, books.empty, float(way), value)
+        self.recorder.add(self.n_iter, phase, part, step, books.empty, float(shift.max()), value)
         if self.certified and self.verify:
             self.measured = books.check(step, self.measured, f"{part} in iteration {self.n_iter} ({phase})")
         if self.recorder.drifted:
@@ -248,11 +243,10 @@ class Descent:
         """The error for a strategy that broke a rule."""
         return StrategyError(f"{part} {rule} (iteration {self.n_iter})")
 
-    @contextlib.contextmanager
-    def naming(self, part: Strategy) -> Iterator[None]:
-        """Say which strategy an exception comes from, and when."""
+    def run_of(self, part: Strategy, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a strategy's function; an exception tells which strategy it comes from, and when."""
         try:
-            yield
+            return function(*arguments)
         except Exception as error:
             error.add_note(f"raised by {part} in iteration {self.n_iter}")
             raise

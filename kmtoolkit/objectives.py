@@ -44,7 +44,7 @@ class SquaredEuclidean:
         """
         low, high = box.astype(np.float64)
         above, below = (low > 0) & (high <= 2 * low), (high < 0) & (low >= 2 * high)
-        return np.select([above, below], [low, high], 0.0)
+        return np.where(above, low, np.where(below, high, 0.0))
 
     def variance(self, problem: Problem, box: np.ndarray) -> float:
         """The weighted variance of the columns, their mean; what ``tol`` is relative to."""
@@ -74,7 +74,7 @@ class SquaredEuclidean:
     def floor(self, X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -> np.ndarray:
         """Divergences (n,) that rounding alone can make between a row and centers[labels]."""
         row_norms = np.sqrt(self.distances(X, np.zeros((1, X.shape[1])), 0))
-        return (4 * EPS * (row_norms + _norms(centers)[labels])) ** 2
+        return (4 * EPS * (row_norms + np.sqrt(_squares(centers))[labels])) ** 2
 
     def settle(self, grid: Grid, rows: np.ndarray, problem: Problem, state: State,
                accepted: np.ndarray, force: bool, moves: Moves) -> None:  # fmt: skip
@@ -82,29 +82,30 @@ class SquaredEuclidean:
         with np.errstate(over="ignore"):  # the hash wraps around by design
             squared.settle(grid, rows, problem, state, accepted, force, moves)
 
-    def updated(
-        self, state: State, before: np.ndarray, mean: np.ndarray, rounding: np.ndarray, reach: np.ndarray
-    ) -> Step:
-        """How far F fell when the centers moved from ``before`` (k, d) to state.centers, for any centers.
+    def updated(self, state: State, centers: np.ndarray, off: np.ndarray, reach: np.ndarray) -> Step:
+        """How far F fell when the centers moved from centers[0] (k, d) to centers[1], for any centers.
 
         With m the mean of a cluster and N its mass, F changes by N(‖new - m‖² - ‖old - m‖²) (Pythagoras), spelt
-        as a product so that nothing large cancels. ``mean + rounding`` (k, d) is m - origin.
+        as a product so that nothing large cancels. ``off`` (2, k, d) is centers - m.
 
         A right updater may sum the rows of a cluster in any order, in float64. So its centers may be off by as many
         roundings as there are rows, of numbers of their size; they lie within ``reach`` (k,) of the old center.
         """
-        live = state.counts > 0
-        N, old, new = state.mass[live], before[live], state.centers[live]
-        a, b = (((c - state.origin) - mean[live]) - rounding[live] for c in (old, new))
+        N, counts = state.mass, state.counts
+        if not counts.all():
+            live = counts > 0
+            N, counts, centers, off, reach = N[live], counts[live], centers[:, live], off[:, live], reach[live]
+        (old, new), (a, b) = centers, off
         drop = math.fsum(N * np.einsum("jf,jf->j", old - new, a + b))
-        size = _norms(old) + _norms(new)
-        terms = float(N @ (np.einsum("jf,jf->j", a, a) + np.einsum("jf,jf->j", b, b) + NOISE * size**2))
-        errors = NOISE + state.counts[live] * EPS
-        return Step(drop, NOISE * terms + float(N @ (errors * (size + reach[live])) ** 2), terms)
+        norms, squares = np.sqrt(_squares(centers)), _squares(off)
+        size = norms[0] + norms[1]
+        terms = float(N @ (squares[0] + squares[1] + NOISE * size**2))
+        return Step(drop, NOISE * terms + float(N @ ((NOISE + counts * EPS) * (size + reach)) ** 2), terms)
 
 
-def _norms(rows: np.ndarray) -> np.ndarray:
-    return np.sqrt(np.einsum("jf,jf->j", rows, rows))
+def _squares(rows: np.ndarray) -> np.ndarray:
+    """The squared norms of rows."""
+    return np.einsum("...f,...f->...", rows, rows)
 
 
 OBJECTIVES: dict[str, SquaredEuclidean] = {o.name: o for o in (SquaredEuclidean(),)}

@@ -78,9 +78,10 @@ class Limits:
         """The limit that is reached after iteration ``n_iter``, if any."""
         seconds = time.perf_counter() - self.start
         self.display.update(self.restart, n_iter, objective)
-        snapshot = Snapshot(self.restart, n_iter, objective, state.centers, state.labels, seconds)
-        with watched(None):  # what the callback calls is not to be abandoned
-            asked = self.callback is not None and self.callback(snapshot)
+        asked = False
+        if self.callback is not None:
+            with watched(None):  # what the callback calls is not to be abandoned
+                asked = self.callback(Snapshot(self.restart, n_iter, objective, state.centers, state.labels, seconds))
         if asked:
             self.ended = Status.CALLBACK
         elif self.interrupted:
@@ -207,7 +208,8 @@ def copy_seed(seed: np.random.SeedSequence, skip: int = 0) -> np.random.SeedSequ
 
 def next_child(seed: np.random.SeedSequence) -> np.random.SeedSequence:
     """The child that seed would spawn next, without spawning it."""
-    return copy_seed(seed).spawn(1)[0]
+    key = *seed.spawn_key, seed.n_children_spawned
+    return np.random.SeedSequence(seed.entropy, spawn_key=key, pool_size=seed.pool_size)
 
 
 def same(a: Any, b: Any) -> bool:

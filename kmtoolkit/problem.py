@@ -6,6 +6,7 @@ import re
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import DTypeLike
 
 __all__ = [
     "Door",
@@ -130,8 +131,9 @@ def as_rows(X: Any, centers: np.ndarray) -> np.ndarray:
         raise ValueError(
             f"X has {rows.shape[1]} columns, but the centers have {centers.shape[1]}; pass the columns of the fit"
         )
-    size = _size(_box(rows))
-    if max(size, float(np.abs(centers).max())) > _limit(rows.shape[1]):
+    size = float(max(rows.max(), -rows.min()))
+    if not max(size, float(np.abs(centers).max())) <= _limit(rows.shape[1]):
+        _check_finite(rows, "X")
         raise ValueError(f"X has values up to {size:.3g}, whose squared distances overflow float64; drop such rows")
     return rows
 
@@ -141,8 +143,8 @@ def as_centers(centers: Any, k: int, d: int, largest: float, name: str = "init_c
     array = np.array(as_numbers(centers, name), dtype=np.float64, order="C")
     if array.shape != (k, d):
         raise ValueError(f"{name} has shape {array.shape}; it must be (k, d) = ({k}, {d})")
-    _check_finite(array, name)
     if not np.abs(array).max() <= largest:
+        _check_finite(array, name)
         raise ValueError(
             f"{name} has values up to {np.abs(array).max():.3g}, whose squared distances overflow; "
             f"keep them below {largest:.3g}"
@@ -173,24 +175,32 @@ def _checked_rows(X: Any) -> np.ndarray:
         raise ValueError(f"X has shape {array.shape}; it must have at least one row and one column")
     single = array.dtype.kind == "f" and array.dtype.itemsize <= 4
     with np.errstate(over="ignore"):  # a long double too large becomes inf, and is reported as such
-        rows = np.require(array, np.float32 if single else np.float64, ["C", "A", "E"])
-    return read_only(rows)
+        return read_only(_plain(array, np.float32 if single else np.float64))
+
+
+def _plain(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+    """The array itself if kernels can take it: no subclass, in C order, aligned, of the dtype; else a copy."""
+    plain = np.asarray(array, dtype, order="C")
+    return plain if plain.flags.aligned else plain.copy()
 
 
 def _box(rows: np.ndarray) -> np.ndarray:
-    """The least and greatest value of each column, (2, d); raises ValueError if a value is not finite.
-
-    NumPy is fast where the rows it compares are long, so many are taken for one.
-    """
-    n, d = rows.shape
-    many = max(LONG_ROW // d, 1)
-    whole = n - n % many
-    long = rows[:whole].reshape(-1, many * d)
-    ends = [extreme(axis=0).reshape(many, d) for extreme in (long.min, long.max)] if whole else [rows[:0], rows[:0]]
-    box = np.stack([f(np.concatenate([e, rows[whole:]]), axis=0) for f, e in zip((np.min, np.max), ends, strict=True)])
+    """The least and greatest value of each column, (2, d); raises ValueError if a value is not finite."""
+    box = np.array((_extremes(np.minimum, rows), _extremes(np.maximum, rows)))
     if not np.isfinite(box).all():  # NaN and inf show here, without a mask as large as X
         _check_finite(rows, "X")
     return box
+
+
+def _extremes(extreme: np.ufunc, rows: np.ndarray) -> np.ndarray:
+    """The extreme of each column, (d,). NumPy is fast where the rows it compares are long, so many are taken for one."""
+    n, d = rows.shape
+    many = LONG_ROW // d
+    if 1 < many <= n // 4:
+        whole = n - n % many
+        long = extreme.reduce(rows[:whole].reshape(-1, many * d)).reshape(many, d)
+        rows = np.concatenate((long, rows[whole:]))
+    return extreme.reduce(rows)
 
 
 def _size(box: np.ndarray) -> float:
@@ -228,7 +238,7 @@ def _as_weights(sample_weight: Any, n: int) -> np.ndarray:
     if array.shape != (n,):
         raise ValueError(f"sample_weight has shape {array.shape}; it must have one weight a row, ({n},)")
     with np.errstate(over="ignore"):
-        weights = np.require(array, np.float64, ["C", "A", "E"])
+        weights = _plain(array, np.float64)
     _check_finite(weights, "sample_weight")
     if weights.min() < 0:
         i = int(np.argmax(weights < 0))

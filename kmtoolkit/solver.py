@@ -214,7 +214,7 @@ def _result(door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status |
         sizes=state.counts,
         cluster_objectives=descent.cluster_objectives,
         empty=np.flatnonzero(state.counts == 0),
-        dropped=np.setdiff1d(np.arange(door.problem.k), books.kept),
+        dropped=np.delete(np.arange(door.problem.k), books.kept),
         not_nearest=not_nearest,
         trace=data.trace,
         runs=runs,

@@ -2,6 +2,7 @@
 
 import logging
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -93,7 +94,7 @@ class Trace:
     distances: np.ndarray
 
     def __init__(
-        self, columns: dict[str, list[Any]], certified: bool, largest_rise: float, rebuild_error: float
+        self, columns: dict[str, Sequence[Any]], certified: bool, largest_rise: float, rebuild_error: float
     ) -> None:
         for name, dtype in COLUMNS.items():
             values: np.ndarray = np.array(columns[name], dtype=dtype)
@@ -149,12 +150,12 @@ class Recorder:
         self.anchor = 0.0  # F when it was last measured
         self.largest_rise = 0.0
         self.terms = 0.0  # magnitude of all terms that drops were added up from
-        self.columns: dict[str, list[Any]] = {name: [] for name in COLUMNS}
+        self.rows: list[tuple[Any, ...]] = []
         self.start = time.perf_counter()
         self.mark()
 
     def add(
-        self, iteration: int, phase: str, who: str, step: Step, empty: int, max_shift: float, value: float | None = None
+        self, iteration: int, phase: str, who: object, step: Step, empty: int, max_shift: float, value: float | None
     ) -> None:
         """Record a half-step by strategy ``who``; raises DescentError if F rose by more than rounding.
 
@@ -174,22 +175,19 @@ class Recorder:
         self.live = self.live - drop if value is None else value
         self.anchor = self.live if phase == "init" else self.anchor
         self.terms += step.terms
-        values = (iteration, phase, self.live, drop, step.noise, time.perf_counter() - self.start,
-                  step.moved, step.refused, empty, max_shift, step.distances)  # fmt: skip
-        for column, entry in zip(self.columns.values(), values, strict=True):
-            column.append(entry)
+        self.rows.append((iteration, phase, self.live, drop, step.noise, time.perf_counter() - self.start,
+                          step.moved, step.refused, empty, max_shift, step.distances))  # fmt: skip
         logger.debug("iteration %d, %s: objective %.10g, %d rows moved", iteration, phase, self.live, step.moved)
 
     def mark(self) -> None:
         """Remember the trace as it is, up to a settled assignment."""
-        self.marked = len(self.columns["iteration"]), self.largest_rise, self.terms
+        self.marked = len(self.rows), self.largest_rise, self.terms
 
     def rewind(self) -> int:
         """Forget what was added since the mark; the iteration of the last entry."""
         length, self.largest_rise, self.terms = self.marked
-        for column in self.columns.values():
-            del column[length:]
-        return int(self.columns["iteration"][-1])
+        del self.rows[length:]
+        return int(self.rows[-1][0])
 
     @property
     def drifted(self) -> bool:
@@ -205,12 +203,13 @@ class Recorder:
 
         Without a certificate each objective was measured, and stays as it is.
         """
-        first = self.columns["objective"][0]
+        columns: dict[str, Sequence[Any]] = dict(zip(COLUMNS, zip(*self.rows, strict=True), strict=True))
+        first = columns["objective"][0]
         objective = [final]
-        for drop in reversed(self.columns["drop"][1:]):
+        for drop in reversed(columns["drop"][1:]):
             objective.append(objective[-1] + drop)
         terms, error = first + self.terms, 0.0
         if self.certified:
-            self.columns["objective"] = objective[::-1]
+            columns["objective"] = objective[::-1]
             error = abs(objective[-1] - first) / terms if terms > 0 else 0.0
-        return Trace(self.columns, self.certified, self.largest_rise, error)
+        return Trace(columns, self.certified, self.largest_rise, error)

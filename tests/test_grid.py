@@ -16,12 +16,13 @@ from kmtoolkit.problem import admit
 
 @pytest.mark.parametrize(("rows", "operations"), [(1, 1), (100, 10), (10_000, 100), (1_000_003, 3), (5, 10**9)])
 def test_the_grid_covers_every_row_once(rows, operations):
-    bounds, slices = cut = grid.cut(rows, operations)
+    cut = grid.cut(rows, operations)
+    bounds = cut.bounds
     assert (bounds[0], bounds[-1]) == (0, rows)
     assert (np.diff(bounds) > 0).all()
     assert 1 <= cut.chunks <= grid.MAX_CHUNKS
     assert grid.cut(rows, operations, most=1).chunks == 1
-    assert slices >= rows * operations / grid.OPERATIONS_PER_SLICE
+    assert cut.slices >= rows * operations / grid.OPERATIONS_PER_SLICE
 
 
 def test_every_row_is_visited_once_and_in_the_order_of_its_chunk(thin_slices):

@@ -29,20 +29,21 @@ _watch: ContextVar[Callable[[], None] | None] = ContextVar("watch", default=None
 class Grid(NamedTuple):
     """Rows cut into chunks; the chunks advance together, slice by slice."""
 
-    bounds: np.ndarray  # (chunks + 1,) int64
+    rows: int
+    chunks: int  # at least 1
     slices: int
 
     @property
-    def chunks(self) -> int:
-        """The number of chunks, at least 1."""
-        return len(self.bounds) - 1
+    def bounds(self) -> np.ndarray:
+        """Where chunks begin and end, (chunks + 1,) int64."""
+        return np.arange(self.chunks + 1, dtype=np.int64) * self.rows // self.chunks
 
 
 def cut(rows: int, operations: int, most: int = MAX_CHUNKS) -> Grid:
     """Cut ``rows`` rows of ``operations`` each into ``most`` chunks or fewer."""
     work = rows * operations
     chunks = max(min(work // OPERATIONS_PER_CHUNK, rows, most, MAX_CHUNKS), 1)
-    return Grid(np.arange(chunks + 1, dtype=np.int64) * rows // chunks, 1 + work // OPERATIONS_PER_SLICE)
+    return Grid(rows, chunks, 1 + work // OPERATIONS_PER_SLICE)
 
 
 @contextlib.contextmanager
@@ -53,6 +54,11 @@ def watched(look: Callable[[], None] | None) -> Iterator[None]:
         yield
     finally:
         _watch.reset(before)
+
+
+def _look() -> None:
+    if (look := _watch.get()) is not None:
+        look()
 
 
 class sweep:
@@ -71,11 +77,15 @@ class sweep:
         self.parallel = parallel_jit(_loop_over_chunks(body, self.chunk), body)
 
     def __call__(self, grid: Grid, *args: Any) -> None:
-        lo, width = grid.bounds[:-1], np.diff(grid.bounds)
+        if grid.chunks == grid.slices == 1:  # a problem so small that bounds and threads would cost more than it
+            self.chunk(0, grid.rows, 0, *args)
+            _look()
+            return
+        bounds = grid.bounds
+        lo, width = bounds[:-1], np.diff(bounds)
         for s in range(grid.slices):
             self._run(lo + width * s // grid.slices, lo + width * (s + 1) // grid.slices, args)
-            if (look := _watch.get()) is not None:
-                look()
+            _look()
 
     def _run(self, lo: np.ndarray, hi: np.ndarray, args: tuple) -> None:
         """Run rows lo[t] to hi[t] of each chunk t."""

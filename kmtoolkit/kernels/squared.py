@@ -22,6 +22,9 @@ __all__ = [
 ]  # fmt: skip
 
 
+FEW_ROWS = 4  # bringing the centers into lanes takes longer than so many rows
+
+
 @jit
 def squared_distance(X, i, centers, j):
     """The canonical squared distance from row i of X (n, d) to row j of centers (k, d).
@@ -89,9 +92,25 @@ def _nearest(lo, hi, t, X, features, labels):
         labels[i] = nearest_of_row(X, i, features, distances)
 
 
+@sweep
+def _nearest_of_few(lo, hi, t, X, centers, labels):
+    """The same as ``_nearest``, without lanes."""
+    for i in range(lo, hi):
+        best, least = 0, squared_distance(X, i, centers, 0)
+        for j in range(1, len(centers)):
+            distance = squared_distance(X, i, centers, j)
+            if distance < least:
+                best, least = j, distance
+        labels[i] = best
+
+
 def nearest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
     """Write the index of the nearest center of each row of X (n, d) to labels (n,) int32."""
-    _nearest(cut(len(X), centers.size), X, in_lanes(centers), labels)
+    grid = cut(len(X), centers.size)
+    if len(X) <= FEW_ROWS:
+        _nearest_of_few(grid, X, centers, labels)
+    else:
+        _nearest(grid, X, in_lanes(centers), labels)
 
 
 @sweep

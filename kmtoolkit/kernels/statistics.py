@@ -13,8 +13,11 @@ from kmtoolkit.kernels.grid import Grid, cut, sweep
 from kmtoolkit.kernels.jit import jit
 
 __all__ = [
-    "Moves", "absorb", "add_row", "cluster_means", "cluster_totals", "column_variances", "mix", "new_moves",
+    "WORN", "Moves", "absorb", "add_row", "cluster_totals", "column_variances", "means", "mix", "new_moves", "offsets",
 ]  # fmt: skip
+
+
+WORN = 2.0**-40  # a cluster that lost all but this share of its mass is summed afresh: pairs hold some 100 bits
 
 
 class Moves(NamedTuple):
@@ -74,11 +77,13 @@ def add_row(X, i, weight, origin, total, error):
 
 
 @jit
-def absorb(moves, sums, sums_error, mass, mass_error, counts):
+def absorb(moves, sums, sums_error, mass, mass_error, counts, peak):
     """Merge the chunks of moves into sums (k, d), mass (k,), counts (k,) and their errors; empty is exactly 0.
 
-    Returns the drop, and the numbers of rows moved and refused.
+    peak (k,) follows the largest mass. Returns the drop, the numbers of rows moved and refused, and whether a cluster
+    is worn.
     """
+    worn = False
     merge_pairs(moves.sums, moves.sums_error)
     merge_pairs(moves.mass, moves.mass_error)
     merge_pairs(moves.drop, moves.drop_error)
@@ -96,20 +101,31 @@ def absorb(moves, sums, sums_error, mass, mass_error, counts):
             mass[j] = mass_error[j] = 0.0
             sums[j] = 0.0
             sums_error[j] = 0.0
-    return moves.drop[0, 0] + moves.drop_error[0, 0], moves.tally[:, 0].sum(), moves.tally[:, 1].sum()
+        peak[j] = max(peak[j], mass[j])
+        worn |= counts[j] > 0 and mass[j] < peak[j] * WORN
+    return moves.drop[0, 0] + moves.drop_error[0, 0], moves.tally[:, 0].sum(), moves.tally[:, 1].sum(), worn
 
 
 @jit
-def cluster_means(sums, sums_error, mass, mass_error, counts, mean, rounding):
-    """Write mean (k, d), sums / mass, and what rounding lost of it (k, d); empty clusters are left as they are."""
+def means(centers, counts, mass, sums, origin):
+    """Write origin + sums / mass to centers (k, d); those of empty clusters are left as they are."""
     for j in range(len(counts)):
         if counts[j] > 0:
-            for f in range(sums.shape[1]):
-                quotient = sums[j, f] / mass[j]
-                product, lost = two_product(quotient, mass[j])
-                rest = ((sums[j, f] - product) - lost) + (sums_error[j, f] - quotient * mass_error[j])
-                mean[j, f] = quotient
-                rounding[j, f] = rest / mass[j]
+            for f in range(len(origin)):
+                centers[j, f] = origin[f] + sums[j, f] / mass[j]
+
+
+@jit
+def offsets(centers, mass, mass_error, sums, sums_error, origin, out):
+    """Write to out (m, k, d) how far centers (m, k, d) are from the means of their clusters, all but empty ones."""
+    for j in range(len(mass)):
+        if mass[j] > 0:
+            for f in range(len(origin)):
+                mean = sums[j, f] / mass[j]
+                product, lost = two_product(mean, mass[j])
+                rest = ((sums[j, f] - product) - lost) + (sums_error[j, f] - mean * mass_error[j])
+                for c in range(len(centers)):
+                    out[c, j, f] = ((centers[c, j, f] - origin[f]) - mean) - rest / mass[j]
 
 
 @sweep
@@ -122,10 +138,10 @@ def _cluster_totals(lo, hi, t, values, weights, labels, total, error):
 def cluster_totals(values: np.ndarray, weights: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """Sums of w · value over the rows of each cluster, (2, k) float64: totals, and what rounding lost of them."""
     grid = cut(len(values), 8, most=len(values) // k + 1)
-    total, error = np.zeros((2, grid.chunks, k))
-    _cluster_totals(grid, values, weights, labels, total, error)
-    merge_pairs(total, error)
-    return np.stack([total[0], error[0]])
+    pairs = np.zeros((2, grid.chunks, k))
+    _cluster_totals(grid, values, weights, labels, pairs[0], pairs[1])
+    merge_pairs(pairs[0], pairs[1])
+    return pairs[:, 0]
 
 
 @sweep

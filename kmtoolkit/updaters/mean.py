@@ -3,8 +3,7 @@
 It reads the statistics, not the rows: O(k d) time, no memory. An empty cluster keeps its center.
 """
 
-import numpy as np
-
+from kmtoolkit.kernels.statistics import means
 from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import updater
 
@@ -19,5 +18,4 @@ def mean(problem: Problem, state: State) -> None:
     >>> km.Solver(update="mean", rng=0).fit([[1.0], [2.0], [8.0], [9.0]], 1).centers.tolist()
     [[5.0]]
     """
-    live = state.counts > 0
-    state.centers[live] = state.origin + state.sums[live] / state.mass[live, np.newaxis]
+    means(state.centers, state.counts, state.mass, state.sums, state.origin)

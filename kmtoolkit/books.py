@@ -34,6 +34,7 @@ class Books:
             shift=np.zeros(k),
         )
         self.accepted = self.state.labels.copy()
+        self.row_type = np.int32 if n < 2**31 else np.int64
         self.sums_error, self.mass_error = np.zeros((k, d)), np.zeros(k)
         self.peak = np.zeros(k)  # the largest mass since the rows were last summed afresh
         self.kept = np.arange(k)  # the original index of each cluster
@@ -53,8 +54,8 @@ class Books:
         return self.views[writable]
 
     def proposed(self) -> np.ndarray:
-        """The rows whose label differs from the accepted one, (m,) int64."""
-        return (self.state.labels != self.accepted).nonzero()[0]
+        """The rows whose label differs from the accepted one, (m,), in the smallest integers that can tell rows."""
+        return (self.state.labels != self.accepted).nonzero()[0].astype(self.row_type, copy=False)
 
     def settle(self, rows: np.ndarray | None = None, *, force: bool = False, distances: int = 0) -> Step:
         """Accept the labels proposed that lower F (or leave it and lower the index), refuse the others."""

@@ -178,8 +178,12 @@ class Descent:
         books, part = self.books, self.parts.assign
         if self.run_of(part, part.run, books.problem, books.view("labels"), *self.memory) is not None:
             raise self.broken(part, "returned a value; it must write state.labels and return nothing")
-        rows, k = books.proposed() if phase != "init" else np.arange(len(books.accepted)), books.problem.k
-        labels = books.state.labels[rows]
+        k, labels = books.problem.k, books.state.labels
+        if phase == "init":
+            rows = np.arange(len(labels), dtype=books.row_type)
+        else:
+            rows = books.proposed()
+            labels = labels[rows]
         if len(rows) and labels.view(np.uint32).max() >= k:  # so read, labels below 0 are the largest
             wrong = labels.min() if labels.min() < 0 else labels.max()
             raise self.broken(part, f"wrote label {wrong}; labels must be 0 to {k - 1}")

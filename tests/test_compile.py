@@ -92,7 +92,7 @@ def test_an_edited_kernel_is_not_served_from_a_stale_cache(copy):
     assert source.read_text().count(right) == 1
     source.write_text(source.read_text().replace(right, wrong))
     *_, after = probe(copy, **environment)
-    assert after == pytest.approx(2 * before)
+    assert after != pytest.approx(before, rel=0.1)  # masses are doubled, so centers are off
 
 
 def test_without_jit_the_answer_is_the_same(tmp_path):

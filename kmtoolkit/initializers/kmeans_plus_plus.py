@@ -16,14 +16,17 @@ from dataclasses import dataclass
 import numpy as np
 
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import jit
-from kmtoolkit.kernels.simd import CENTER_LANES
-from kmtoolkit.kernels.squared import in_lanes, row_distances, squared_distance
+from kmtoolkit.kernels.jit import jit, plain_python
+from kmtoolkit.kernels.simd import SEED_GROUP, SEED_VECTORS, VECTOR_BYTES, pack_rows, potential_tile
+from kmtoolkit.kernels.squared import squared_distance
 from kmtoolkit.problem import Problem
 from kmtoolkit.registry import initializer
 from kmtoolkit.sampling import draw, seed_scores
 
-BLOCK = 256  # rows whose potentials are kept as one sum
+BLOCK = 512  # rows whose potentials are kept as one sum
+FEW_COLUMNS, MANY_SEEDS = 4, 300  # a distance costs less than a look, and rows are rarely passed over
+LOOK_AGAIN = 8  # rounds after which to see again whether rows can be passed over
+SMALLEST = 1e-25  # mean D², relative to the size of the rows, below which float32 may lose some to underflow
 
 
 @initializer("k-means++", reference="Arthur and Vassilvitskii 2007", cost="O(n k d trials)")
@@ -70,7 +73,7 @@ class KMeansPlusPlus:
                 chosen = np.append(chosen, candidates)
                 potentials = rounds.run(chosen)[:, 0]
             else:
-                with_each = rounds.run(chosen, candidates)[:, 1 : 1 + trials]
+                with_each = rounds.run(chosen, candidates)[:, 1:]
                 best = with_each.sum(axis=0).argmin()
                 chosen = np.append(chosen, candidates[best])
                 potentials = with_each[:, best]
@@ -78,85 +81,188 @@ class KMeansPlusPlus:
 
 
 class _Rounds:
-    """The rows' distances to their nearest seeds, and passes over them."""
+    """The rows' distances to their nearest seeds, and passes over them.
+
+    Float32 rows of equal weight are measured in float32: seeds are rows, so differences lose nothing but their own last
+    digit. Where squares come near to the end of its range, float64 takes over.
+    """
 
     def __init__(self, problem: Problem) -> None:
-        X, _, k = self.problem = problem
-        self.closest = np.full(len(X), np.inf)  # squared
-        self.owner = np.zeros(len(X), np.int32)  # the nearest seed
+        X, weights, k = self.problem = problem
+        self.weighted = bool(weights.min() != weights.max())
+        self.precision = np.dtype(np.float64 if self.weighted or plain_python else X.dtype)
+        size = max(float(X.max()), -float(X.min())) if self.precision == np.float32 else 0.0
+        self.scale = 2.0 ** -np.frexp(size)[1] if size > 2.0**-120 else 1.0
+        self.closest = np.full(len(X), np.inf, self.precision)  # squared and scaled
+        self.passing = X.shape[1] > FEW_COLUMNS or k > MANY_SEEDS  # whether it pays to look for rows to pass over
+        self.owner = np.zeros(len(X) if self.passing else 0, np.int32)  # the nearest seed
         self.seeds = np.empty((k, X.shape[1]))
 
     def run(self, chosen: np.ndarray, candidates: np.ndarray | None = None) -> np.ndarray:
         """Reckon with the latest of the chosen seeds; the potentials, by blocks.
 
         Returns sums of w · D², with the chosen seeds, and with each of the candidates in addition:
-        (blocks, 1 + candidates, and more to fill vectors).
+        (blocks, 1 + candidates).
         """
         X, weights, _ = self.problem
         latest = len(chosen) - 1
         points = X[chosen[-1:] if candidates is None else np.append(chosen[-1], candidates)].astype(np.float64)
+        points *= self.scale
         self.seeds[latest] = points[0]
-        features = in_lanes(points)
-        reach = np.empty(len(chosen))
-        _find_reach(self.seeds, features, len(points), reach)
-        blocks = -(-len(X) // BLOCK)
-        sums = np.empty((blocks, features.shape[1]))
-        grid = cut(blocks, BLOCK * features.size // 4)
-        _add_up(grid, X, weights, features, reach, latest, self.closest, self.owner, sums)
-        return sums
+        reach = np.full(len(chosen), -1.0)
+        if len(self.owner) and (self.passing or latest % LOOK_AGAIN == 0):
+            slack = (X.shape[1] + 8) * 4 * np.finfo(self.precision).eps
+            _find_reach(self.seeds, points, max(0.25 - slack, 0.0), reach)
+        filled = points[np.minimum(np.arange(len(points) + -len(points) % SEED_GROUP), len(points) - 1)]
+        sums = np.empty((-(-len(X) // BLOCK), len(filled)))
+        grid = cut(len(sums), BLOCK * points.size // 4)
+        passed = np.zeros(grid.chunks, np.int64)
+        _add_up(
+            grid, X, weights, self.weighted, self.precision.type(self.scale), filled.astype(self.precision), reach,
+            latest, self.closest, self.owner, sums, passed,
+        )  # fmt: skip
+        self.passing = 4 * passed.sum() > 3 * len(X)
+        if self.precision == np.float32 and not sums.sum(axis=0).min() > len(X) * SMALLEST:
+            return self.again_in_double(chosen, candidates)
+        return sums[:, : len(points)]
+
+    def again_in_double(self, chosen: np.ndarray, candidates: np.ndarray | None) -> np.ndarray:
+        """What ``run`` returns, from scratch in float64 and so from now on."""
+        self.precision, self.scale, self.closest = np.dtype(np.float64), 1.0, np.full(len(self.closest), np.inf)
+        for many in range(1, len(chosen)):
+            self.run(chosen[:many])
+        return self.run(chosen, candidates)
 
     def draw(self, latest: int, potentials: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
         """Draw rows in proportion to w · D², whose sums by blocks are ``potentials``; the latest seed is one of D's."""
         X, weights, _ = self.problem
-        rows = np.empty(len(uniforms), np.int64)
-        _draw(X, weights, self.closest, X[latest : latest + 1].astype(np.float64), potentials, uniforms, rows)
+        rows, seed = np.empty(len(uniforms), np.int64), X[latest : latest + 1].astype(np.float64)
+        _draw(X, weights, self.weighted, self.scale**2, self.closest, seed, potentials, uniforms, rows)
         return rows
 
 
 @jit
-def _find_reach(seeds, features, many, reach):
-    """Write to reach (seeds,) a quarter of the squared distance of each seed to the nearest of ``many`` points.
+def _find_reach(seeds, points, share, reach):
+    """Write to reach (seeds,) a share of the squared distance of each seed to the nearest of points (m, d).
 
-    It is shortened by more than rounding can make of the distances.
+    The share is a quarter, shortened by more than rounding can make of the distances.
     """
-    distances = np.empty(features.shape[1])
     for s in range(len(reach)):
-        for first in range(0, len(distances), CENTER_LANES):
-            row_distances(seeds, s, features, first, distances)
-        reach[s] = distances[:many].min() * (0.25 - (features.shape[0] + 8) * 1e-15)
+        nearest = np.inf
+        for j in range(len(points)):
+            nearest = min(nearest, squared_distance(seeds, s, points, j))
+        reach[s] = nearest * share
 
 
 @sweep
-def _add_up(lo, hi, t, X, weights, features, reach, latest, closest, owner, sums):
-    """Lower closest by the first point in lanes, seed ``latest``, and add up the potentials of blocks lo:hi of rows.
+def _add_up(lo, hi, t, X, weights, weighted, scale, points, reach, latest, closest, owner, sums, passed):
+    """Lower closest by points[0], seed ``latest``, and add up the potentials with each of points (m, d).
 
-    sums (blocks, points in lanes) are of w · min(closest, distance to the point). A row within reach[owner] of its seed
-    is as near to it as to any of the points.
+    sums (blocks, m) of blocks lo:hi of rows are of w · min(closest, squared distance to the point). Rows within
+    reach[owner] of their seed are passed over, and counted in passed[t]: it is as near to them as any of the points.
     """
-    many = features.shape[1]
-    distances, total = np.empty(many), np.empty((4, many))
+    (n, d), m, precision = X.shape, len(points), points.dtype
+    owned, seed, spare = len(owner) > 0, np.int32(latest), VECTOR_BYTES // points.itemsize
+    width = SEED_VECTORS * spare  # rows of a tile
+    rows, lanes, near, heavy = tile_room(d + spare, width, m, precision)
+    origin, here, left = np.zeros(d * spare, precision), np.empty(width, np.int64), np.empty(BLOCK, np.int64)
+    safe = -1 if plain_python else n - 1 - (spare + d - 2) // d  # the last row that can be loaded in whole vectors
     for block in range(lo, hi):
-        total[:] = 0.0
-        passed = 0.0
-        for i in range(block * BLOCK, min(block * BLOCK + BLOCK, len(X))):
-            nearest, weight = closest[i], weights[i]
-            if nearest <= reach[owner[i]]:
-                passed += weight * nearest
+        lanes[:] = 0.0
+        first, last = block * BLOCK, min(block * BLOCK + BLOCK, n)
+        many, sums[block] = last - first, 0.0
+        if reach[0] >= 0:
+            many = 0
+            for i in range(first, last):
+                left[many] = i
+                many += not closest[i] <= reach[owner[i]]
+            passed[t] += last - first - many
+        every = many == last - first
+        if not every:
+            sums[block] = potential_of_others(weights, weighted, closest, left[:many], first, last)
+        while many and (last - 1 if every else left[many - 1]) > safe:
+            many, last = many - 1, last - 1
+            i = last if every else left[many]
+            one_row(X, i, weights[i] if weighted else 1.0, scale, points, latest, closest, owner, sums[block])
+        for start in range(0, many, width):
+            size = min(width, many - start)
+            if every and size == width:
+                part = slice(first + start, first + start + width)
+                pack_rows(X, first + start, origin, scale, rows, SEED_VECTORS)  # type: ignore[call-arg]
+                if weighted:
+                    heavy[:] = weights[part]
+                if owned:
+                    near[:] = closest[part]
+                potential_tile(rows, points, closest[part], heavy, lanes, SEED_VECTORS)
+                if owned:
+                    after, owners = closest[part], owner[part]
+                    for r in range(width):
+                        owners[r] = seed if after[r] < near[r] else owners[r]
                 continue
-            for first in range(0, many, CENTER_LANES):
-                row_distances(X, i, features, first, distances)
-            if distances[0] < nearest:
-                nearest = closest[i] = distances[0]
-                owner[i] = latest
-            part = total[i & 3]  # four sums in turn, so that none waits for the row before
-            for j in range(many):
-                part[j] += weight * min(nearest, distances[j])
-        for j in range(many):
-            sums[block, j] = passed + ((total[0, j] + total[1, j]) + (total[2, j] + total[3, j]))
+            for r in range(width):
+                at = start + min(r, size - 1)
+                i = here[r] = first + at if every else left[at]
+                near[r] = closest[i]
+                heavy[r] = (weights[i] if weighted else 1.0) if r < size else 0.0
+            pack_rows(X, here, origin, scale, rows, SEED_VECTORS)  # type: ignore[call-arg]
+            potential_tile(rows, points, near, heavy, lanes, SEED_VECTORS)
+            heavy[:] = 1.0
+            for r in range(size):
+                if near[r] < closest[here[r]]:
+                    closest[here[r]] = near[r]
+                    if owned:
+                        owner[here[r]] = seed
+        add_lanes(lanes, sums[block])
 
 
 @jit
-def _draw(X, weights, closest, latest, potentials, uniforms, rows):
+def tile_room(features, width, m, precision):
+    """Room for a tile of rows (features, width), potentials (m, width), distances (width,), and weights of 1."""
+    rows, lanes = np.zeros((features, width), precision), np.empty((m, width), precision)
+    return rows, lanes, np.empty(width, precision), np.ones(width, precision)
+
+
+@jit
+def potential_of_others(weights, weighted, closest, left, first, last):
+    """The sum of w · closest over the rows first to last that are not among ``left``, which is in order."""
+    total, next_left = 0.0, 0
+    for i in range(first, last):
+        if next_left < len(left) and left[next_left] == i:
+            next_left += 1
+        else:
+            total += closest[i] * (weights[i] if weighted else 1.0)
+    return total
+
+
+@jit
+def one_row(X, i, weight, scale, points, latest, closest, owner, sums):
+    """The same as a tile of rows, for row i."""
+    row = X[i : i + 1].astype(np.float64)
+    row *= scale
+    for j in range(len(points)):
+        distance = squared_distance(row, 0, points, j)
+        if j == 0 and distance < closest[i]:
+            closest[i] = distance
+            if len(owner):
+                owner[i] = latest
+        sums[j] += weight * min(closest[i], distance)
+
+
+@jit
+def add_lanes(lanes, sums):
+    """Add the lanes (m, a power of two), halving them by turns, to sums (m,)."""
+    half = lanes.shape[1]
+    while half > 1:
+        half //= 2
+        for j in range(len(lanes)):
+            for lane in range(half):
+                lanes[j, lane] += lanes[j, lane + half]
+    for j in range(len(lanes)):
+        sums[j] += lanes[j, 0]
+
+
+@jit
+def _draw(X, weights, weighted, squared_scale, closest, latest, potentials, uniforms, rows):
     """Write a row for each of the uniforms, in proportion to w · min(closest, distance to latest (1, d))."""
     whole = potentials.sum()
     for u in range(len(uniforms)):
@@ -168,7 +274,8 @@ def _draw(X, weights, closest, latest, potentials, uniforms, rows):
                     break
                 left -= potentials[block]
         for i in range(at * BLOCK, min(at * BLOCK + BLOCK, len(X))):
-            score = weights[i] * min(closest[i], squared_distance(X, i, latest, 0))
+            score = min(closest[i], squared_scale * squared_distance(X, i, latest, 0))
+            score *= weights[i] if weighted else 1.0
             if score > 0:
                 rows[u] = i
                 if left < score:

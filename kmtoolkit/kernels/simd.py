@@ -12,6 +12,7 @@ What the target has is read from Numba's settings, not from the machine, so that
 ``NUMBA_CPU_FEATURES`` holds here too.
 """
 
+from itertools import chain
 from typing import Any
 
 import numba
@@ -20,7 +21,10 @@ from numba.core import cgutils, types
 from numba.core.codegen import get_host_cpu_features
 from numba.extending import intrinsic
 
-__all__ = ["CENTER_LANES", "GROUP", "LANES", "VECTORS", "VECTOR_BYTES", "pack_rows", "row_distances", "score_tile"]
+__all__ = [
+    "CENTER_LANES", "GROUP", "LANES", "SEED_GROUP", "SEED_VECTORS", "VECTORS", "VECTOR_BYTES", "pack_rows",
+    "potential_tile", "row_distances", "score_tile",
+]  # fmt: skip
 
 
 def _features() -> set[str]:
@@ -35,6 +39,7 @@ VECTOR_BYTES = 64 if "avx512f" in FEATURES else 32 if "avx2" in FEATURES else 16
 HAS_FMA = bool(FEATURES & {"avx512f", "fma", "neon"})  # elsewhere an FMA is a call, hundreds of times slower
 MANY_REGISTERS = bool(FEATURES & {"avx512f", "neon"})  # 32 and not 16
 VECTORS, GROUP = (4, 6) if MANY_REGISTERS else (2, 6)
+SEED_VECTORS, SEED_GROUP = (2, 4)  # of potential_tile, whose rows take more memory: float64, and read for fewer centers
 CENTER_LANES = VECTOR_BYTES // 8  # centers that row_distances takes at once
 LANES = 8  # sums that a canonical distance is made of, on every target
 SHUFFLED_COLUMNS = 4  # rows of so few columns are transposed as a whole
@@ -72,6 +77,16 @@ class _Array:
 
     def store(self, offset: Any, value: Any) -> None:
         self.builder.store(value, self._address(offset, value.type)).align = self.bytes
+
+    def prefetch(self, offset: Any) -> None:
+        """Ask for what lies at ``offset``, which may be anywhere, to be brought nearer."""
+        pointer = self.builder.bitcast(self.builder.gep(self.data, [offset]), ir.IntType(8).as_pointer())
+        name, numbers = (
+            "llvm.prefetch.p0i8",
+            [ir.Constant(INT32, value) for value in (0, 2, 1)],
+        )  # to read, into L2, data
+        kind = ir.FunctionType(ir.VoidType(), [pointer.type, INT32, INT32, INT32])
+        self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [pointer, *numbers])
 
     def _address(self, offset: Any, kind: Any) -> Any:
         return self.builder.bitcast(self.builder.gep(self.data, [offset]), kind.as_pointer())
@@ -123,6 +138,7 @@ def _transpose(builder: ir.IRBuilder, rows: list[Any]) -> list[Any]:
 def pack_rows(typing: Any, X: Any, first: Any, origin: Any, scale: Any, points: Any, vectors: Any) -> Any:
     """Write (rows first, first + 1, ... of X (n, d) - origin) · scale, transposed, to points (features, rows).
 
+    An array as ``first`` holds the numbers of the rows, one for each lane of the block.
     It loads whole vectors: what lies behind a row is read too, and fills features d and up of points, which have room
     for a multiple of the lanes. origin holds its d values again and again, for as many; its precision is the one of
     the subtraction.
@@ -131,8 +147,10 @@ def pack_rows(typing: Any, X: Any, first: Any, origin: Any, scale: Any, points: 
         return None
     (source, _), (exact, _), (target, size) = _element(X.dtype), _element(origin.dtype), _element(points.dtype)
     lanes, width = VECTOR_BYTES // size, vectors.literal_value * (VECTOR_BYTES // size)
+    listed = isinstance(first, types.Array)
 
     def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        numbers = _Array(context, b, signature.args[1], args[1]) if listed else None
         rows, start, block = (_Array(context, b, signature.args[a], args[a]) for a in (0, 2, 4))
         d = rows.shape[1]
 
@@ -142,24 +160,30 @@ def pack_rows(typing: Any, X: Any, first: Any, origin: Any, scale: Any, points: 
             moved = b.fsub(values, start.load(offset, values.type))
             return _convert(b, b.fmul(moved, _splat(b, args[3], count)), target)
 
+        def number(r: int) -> Any:
+            """The row in lane r of this vector."""
+            at = b.add(lane, _int(r))
+            return numbers.load(at, INT64) if numbers else b.add(args[1], at)
+
         def squares() -> None:
             """Lanes rows by lanes columns at a time."""
             with cgutils.for_range_slice(b, _int(0), d, _int(lanes), intp=INT64) as (feature, _):
-                ats = [b.add(b.mul(b.add(row, _int(r)), d), feature) for r in range(lanes)]
+                ats = [b.add(b.mul(number(r), d), feature) for r in range(lanes)]
+                for at in ats if not listed else []:
+                    rows.prefetch(b.add(at, b.mul(d, _int(width))))  # the same of the next block
                 for c, column in enumerate(_transpose(b, [placed(at, feature, lanes) for at in ats])):
                     block.store(b.add(b.mul(b.add(feature, _int(c)), _int(width)), lane), column)
 
         with cgutils.for_range(b, _int(width // lanes), intp=INT64) as vector:
             lane = b.mul(vector.index, _int(lanes))
-            row = b.add(args[1], lane)
             done = b.append_basic_block("packed")
             general = b.append_basic_block("squares")
             few = b.switch(d, general)
-            for columns in range(1, SHUFFLED_COLUMNS + 1):
+            for columns in range(1, 1 if listed else SHUFFLED_COLUMNS + 1):
                 case = b.append_basic_block(f"columns{columns}")
                 few.add_case(_int(columns), case)
                 b.position_at_end(case)
-                whole = placed(b.mul(row, d), _int(0), lanes * columns)
+                whole = placed(b.mul(number(0), d), _int(0), lanes * columns)
                 for c in range(columns):
                     strided = _shuffle(b, whole, whole, list(range(c, lanes * columns, columns)))
                     block.store(b.add(_int(c * width), lane), strided)
@@ -247,7 +271,7 @@ def row_distances(typing: Any, X: Any, row: Any, features: Any, first: Any, dist
             value = rows.load(b.add(start, feature), source)
             value = value if source == ir.DoubleType() else b.fpext(value, ir.DoubleType())
             center = centers.load(b.add(b.mul(feature, k), args[3]), vector)
-            difference = b.fsub(_splat(b, value, CENTER_LANES), center)
+            difference = b.fsub(center, _splat(b, value, CENTER_LANES))
             b.store(b.fadd(b.load(total), b.fmul(difference, difference)), total)
 
         whole = b.and_(d, _int(-LANES))
@@ -266,3 +290,50 @@ def row_distances(typing: Any, X: Any, row: Any, features: Any, first: Any, dist
         return context.get_dummy_value()
 
     return types.void(X, row, features, first, distances), codegen
+
+
+@intrinsic
+def potential_tile(typing: Any, points: Any, centers: Any, closest: Any, weights: Any, sums: Any, vectors: Any) -> Any:
+    """Add what a block of rows adds to the potentials of several centers, after the first of them has lowered closest.
+
+    points (d or more, rows of a block), as ``pack_rows`` leaves them; centers (a multiple of SEED_GROUP, d); closest
+    and weights (rows,). sums (centers, rows), lane by lane, are of weight · min(closest, squared distance). All are of
+    one precision.
+    """
+    if not _literal(vectors):
+        return None
+    real, size = _element(points.dtype)
+    many, lanes = vectors.literal_value, VECTOR_BYTES // size
+    vector = ir.VectorType(real, lanes)
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        block, seeds, least, heavy, total = (_Array(context, b, signature.args[a], args[a]) for a in range(5))
+        m, d = seeds.shape
+        distances = [[cgutils.alloca_once(b, vector) for _ in range(many)] for _ in range(SEED_GROUP)]
+        with cgutils.for_range_slice(b, _int(0), m, _int(SEED_GROUP), intp=INT64) as (first, _):
+            for distance in chain.from_iterable(distances):
+                b.store(ir.Constant(vector, [0.0] * lanes), distance)
+            with cgutils.for_range(b, d, intp=INT64) as feature:
+                at = b.mul(feature.index, _int(many * lanes))
+                rows = [block.load(b.add(at, _int(v * lanes)), vector) for v in range(many)]
+                for g, group in enumerate(distances):
+                    at = b.add(b.mul(b.add(first, _int(g)), d), feature.index)
+                    value = _splat(b, seeds.load(at, real), lanes)
+                    for row, distance in zip(rows, group, strict=True):
+                        difference = b.fsub(row, value)
+                        b.store(_multiply_add(b, difference, difference, b.load(distance)), distance)
+            latest = b.icmp_signed("==", first, _int(0))
+            for v in range(many):
+                lane = _int(v * lanes)
+                before, weight, nearest = least.load(lane, vector), heavy.load(lane, vector), b.load(distances[0][v])
+                lower = b.and_(_splat(b, latest, lanes), b.fcmp_ordered("<", nearest, before))
+                before = b.select(lower, nearest, before)
+                least.store(lane, before)
+                for g in range(SEED_GROUP):
+                    to = b.load(distances[g][v])
+                    to = b.select(b.fcmp_ordered("<", to, before), to, before)
+                    at = b.add(b.mul(b.add(first, _int(g)), _int(many * lanes)), lane)
+                    total.store(at, _multiply_add(b, to, weight, total.load(at, vector)))
+        return context.get_dummy_value()
+
+    return types.void(points, centers, closest, weights, sums, vectors), codegen

@@ -7,7 +7,7 @@ import numpy as np
 
 from kmtoolkit.errors import DescentError
 from kmtoolkit.kernels.grid import watched
-from kmtoolkit.kernels.statistics import WORN, absorb, cluster_totals, new_moves, offsets
+from kmtoolkit.kernels.statistics import WORN, absorb, cluster_totals, new_moves, update_factors
 from kmtoolkit.objectives import EPS, NOISE, SquaredEuclidean, Step
 from kmtoolkit.problem import Problem, State, read_only, read_only_state
 
@@ -136,15 +136,16 @@ class Books:
         an updater is accused, it gets the benefit of the row that is farthest.
         """
         state = self.state
-        centers = np.array((before, state.centers))
-        off = np.empty_like(centers)
-        offsets(centers, state.mass, self.mass_error, state.sums, self.sums_error, state.origin, off)
+        factors = np.empty((2, 5, *before.shape))
+        update_factors(
+            before, state.centers, state.mass, self.mass_error, state.sums, self.sums_error, state.origin, factors
+        )
         reach = np.sqrt(value / np.where(state.mass > 0, state.mass, np.inf))
-        step = self.objective.updated(state, centers, off, reach)
+        step = self.objective.updated(state, factors, reach)
         if step.drop >= -step.noise:
             return step
         np.maximum.at(reach, state.labels, np.sqrt(self.objective.distances(self.problem.X, before, state.labels)))
-        return self.objective.updated(state, centers, off, reach)
+        return self.objective.updated(state, factors, reach)
 
     def take_back(self, centers: np.ndarray) -> None:
         """Return to the accepted labels as they were with ``centers``, before any repair made since.

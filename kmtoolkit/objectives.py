@@ -74,7 +74,7 @@ class SquaredEuclidean:
     def floor(self, X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -> np.ndarray:
         """Divergences (n,) that rounding alone can make between a row and centers[labels]."""
         row_norms = np.sqrt(self.distances(X, np.zeros((1, X.shape[1])), 0))
-        return (4 * EPS * (row_norms + np.sqrt(_squares(centers))[labels])) ** 2
+        return (4 * EPS * (row_norms + np.sqrt(np.einsum("jf,jf->j", centers, centers))[labels])) ** 2
 
     def settle(self, grid: Grid, rows: np.ndarray, problem: Problem, state: State,
                accepted: np.ndarray, force: bool, moves: Moves) -> None:  # fmt: skip
@@ -82,30 +82,24 @@ class SquaredEuclidean:
         with np.errstate(over="ignore"):  # the hash wraps around by design
             squared.settle(grid, rows, problem, state, accepted, force, moves)
 
-    def updated(self, state: State, centers: np.ndarray, off: np.ndarray, reach: np.ndarray) -> Step:
-        """How far F fell when the centers moved from centers[0] (k, d) to centers[1], for any centers.
+    def updated(self, state: State, factors: np.ndarray, reach: np.ndarray) -> Step:
+        """How far F fell when the centers moved, for any centers; see ``kernels.statistics.update_factors``.
 
         With m the mean of a cluster and N its mass, F changes by N(‖new - m‖² - ‖old - m‖²) (Pythagoras), spelt
-        as a product so that nothing large cancels. ``off`` (2, k, d) is centers - m.
+        as a product so that nothing large cancels.
 
         A right updater may sum the rows of a cluster in any order, in float64. So its centers may be off by as many
         roundings as there are rows, of numbers of their size; they lie within ``reach`` (k,) of the old center.
         """
-        N, counts = state.mass, state.counts
+        N, counts, products = state.mass, state.counts, np.einsum("pjf,pjf->pj", *factors)
         if not counts.all():
             live = counts > 0
-            N, counts, centers, off, reach = N[live], counts[live], centers[:, live], off[:, live], reach[live]
-        (old, new), (a, b) = centers, off
-        drop = math.fsum(N * np.einsum("jf,jf->j", old - new, a + b))
-        norms, squares = np.sqrt(_squares(centers)), _squares(off)
-        size = norms[0] + norms[1]
-        terms = float(N @ (squares[0] + squares[1] + NOISE * size**2))
+            N, counts, products, reach = N[live], counts[live], products[:, live], reach[live]
+        fall, a, b, old, new = products
+        drop = math.fsum(N * fall)
+        size = np.sqrt(old) + np.sqrt(new)
+        terms = float(N @ (a + b + NOISE * size**2))
         return Step(drop, NOISE * terms + float(N @ ((NOISE + counts * EPS) * (size + reach)) ** 2), terms)
-
-
-def _squares(rows: np.ndarray) -> np.ndarray:
-    """The squared norms of rows."""
-    return np.einsum("...f,...f->...", rows, rows)
 
 
 OBJECTIVES: dict[str, SquaredEuclidean] = {o.name: o for o in (SquaredEuclidean(),)}

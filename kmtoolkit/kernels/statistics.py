@@ -13,7 +13,8 @@ from kmtoolkit.kernels.grid import Grid, cut, sweep
 from kmtoolkit.kernels.jit import jit
 
 __all__ = [
-    "WORN", "Moves", "absorb", "add_row", "cluster_totals", "column_variances", "means", "mix", "new_moves", "offsets",
+    "WORN", "Moves", "absorb", "add_row", "cluster_totals", "column_variances", "means", "mix", "new_moves",
+    "update_factors",
 ]  # fmt: skip
 
 
@@ -116,16 +117,27 @@ def means(centers, counts, mass, sums, origin):
 
 
 @jit
-def offsets(centers, mass, mass_error, sums, sums_error, origin, out):
-    """Write to out (m, k, d) how far centers (m, k, d) are from the means of their clusters, all but empty ones."""
+def update_factors(before, after, mass, mass_error, sums, sums_error, origin, out):
+    """Write to out (2, 5, k, d) the factors of five scalar products for each cluster, all 0 for an empty one.
+
+    With a and b the offsets of centers before and after (k, d) from the mean, whose rounding counts, they are
+    (before - after) · (a + b), a · a, b · b, before · before and after · after.
+    """
     for j in range(len(mass)):
-        if mass[j] > 0:
-            for f in range(len(origin)):
-                mean = sums[j, f] / mass[j]
-                product, lost = two_product(mean, mass[j])
-                rest = ((sums[j, f] - product) - lost) + (sums_error[j, f] - mean * mass_error[j])
-                for c in range(len(centers)):
-                    out[c, j, f] = ((centers[c, j, f] - origin[f]) - mean) - rest / mass[j]
+        if mass[j] == 0:
+            out[:, :, j] = 0.0
+            continue
+        for f in range(len(origin)):
+            old, new = before[j, f], after[j, f]
+            mean = sums[j, f] / mass[j]
+            product, lost = two_product(mean, mass[j])
+            rest = (((sums[j, f] - product) - lost) + (sums_error[j, f] - mean * mass_error[j])) / mass[j]
+            a, b = ((old - origin[f]) - mean) - rest, ((new - origin[f]) - mean) - rest
+            out[0, 0, j, f], out[1, 0, j, f] = old - new, a + b
+            out[0, 1, j, f] = out[1, 1, j, f] = a
+            out[0, 2, j, f] = out[1, 2, j, f] = b
+            out[0, 3, j, f] = out[1, 3, j, f] = old
+            out[0, 4, j, f] = out[1, 4, j, f] = new
 
 
 @sweep

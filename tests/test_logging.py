@@ -52,7 +52,7 @@ class Listen(logging.Handler):
 logging.getLogger("kmtoolkit").addHandler(Listen())
 logging.getLogger("kmtoolkit").setLevel("INFO")
 import kmtoolkit as km
-km.kmeans([[1.0], [2.0], [6.0]], 2, rng=0)
+km.kmeans([[1.0], [2.0], [6.0], [7.0], [8.0]], 2, rng=0)
 print(json.dumps([line for line in heard if line[1].startswith("compiling")]))
 """
     lines = python(code, NUMBA_CACHE_DIR=tmp_path)

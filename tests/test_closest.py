@@ -28,7 +28,7 @@ def oracle(X, centers):
 def by_tiles(X, centers, precision):
     """The labels, and the share of rows that the tiles left undecided."""
     labels = np.full(len(X), -7, np.int32)
-    return labels, module._score(read_only(X), centers, labels, precision)
+    return labels, module._score(read_only(X), centers, labels, module._prepare(X, centers, precision))
 
 
 def equal(X, centers):
@@ -113,7 +113,9 @@ def test_near_ties(seed, dtype, d, k):
 def test_many_undecided_rows_choose_the_next_precision(monkeypatch):
     """Float32 where it decides, float64 where that does, and the canonical function where none does."""
     calls, score = [], module._score
-    monkeypatch.setattr(module, "_score", lambda *args: (calls.append((len(args[0]), args[3])), score(*args))[1])
+    monkeypatch.setattr(
+        module, "_score", lambda *args: (calls.append((len(args[0]), args[3][2].dtype)), score(*args))[1]
+    )
     rng = np.random.default_rng(0)
     easy = rng.normal(size=(20_000, 4))
     hard = np.concatenate([easy, 1e6 + easy])
@@ -147,7 +149,7 @@ for n, d, k, dtype in ((3000, 2, 30, "d"), (1000, 3, 13, "f"), (700, 37, 20, "f"
     right, labels = np.empty((2, n), np.int32)
     nearest(X, centers, right)
     for precision in (np.float32, np.float64):
-        module._score(X, centers, labels, precision)
+        module._score(X, centers, labels, module._prepare(X, centers, precision))
         wrong += int((labels != right).sum())
 asm = "".join(module._closest.chunk.inspect_asm().values())
 registers = [name for name in ("xmm", "ymm", "zmm") if "%" + name in asm]

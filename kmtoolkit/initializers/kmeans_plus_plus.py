@@ -166,6 +166,7 @@ def _add_up(lo, hi, t, X, weights, weighted, scale, points, reach, latest, close
     width = SEED_VECTORS * spare  # rows of a tile
     rows, lanes, near, heavy = tile_room(d + spare, width, m, precision)
     origin, here, left = np.zeros(d * spare, precision), np.empty(width, np.int64), np.empty(BLOCK, np.int64)
+    before = np.empty(BLOCK, precision)
     safe = -1 if plain_python else n - 1 - (spare + d - 2) // d  # the last row that can be loaded in whole vectors
     for block in range(lo, hi):
         lanes[:] = 0.0
@@ -184,6 +185,8 @@ def _add_up(lo, hi, t, X, weights, weighted, scale, points, reach, latest, close
             many, last = many - 1, last - 1
             i = last if every else left[many]
             one_row(X, i, weights[i] if weighted else 1.0, scale, points, latest, closest, owner, sums[block])
+        if every and owned:
+            before[: last - first] = closest[first:last]
         for start in range(0, many, width):
             size = min(width, many - start)
             if every and size == width:
@@ -191,13 +194,7 @@ def _add_up(lo, hi, t, X, weights, weighted, scale, points, reach, latest, close
                 pack_rows(X, first + start, origin, scale, rows, SEED_VECTORS)  # type: ignore[call-arg]
                 if weighted:
                     heavy[:] = weights[part]
-                if owned:
-                    near[:] = closest[part]
                 potential_tile(rows, points, closest[part], heavy, lanes, SEED_VECTORS)
-                if owned:
-                    after, owners = closest[part], owner[part]
-                    for r in range(width):
-                        owners[r] = seed if after[r] < near[r] else owners[r]
                 continue
             for r in range(width):
                 at = start + min(r, size - 1)
@@ -212,6 +209,10 @@ def _add_up(lo, hi, t, X, weights, weighted, scale, points, reach, latest, close
                     closest[here[r]] = near[r]
                     if owned:
                         owner[here[r]] = seed
+        if every and owned:
+            after, owners = closest[first:last], owner[first:last]
+            for r in range(len(after)):
+                owners[r] = seed if after[r] < before[r] else owners[r]
         add_lanes(lanes, sums[block])
 
 

@@ -13,11 +13,13 @@ difference of scores, is off by at most (d + 3) 2^-53 (‖y‖ + C)², and by wh
 errors of both scores decides.
 """
 
+import math
+from typing import Any
+
 import numpy as np
-from numpy.typing import DTypeLike
 
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import plain_python
+from kmtoolkit.kernels.jit import jit, plain_python
 from kmtoolkit.kernels.simd import GROUP, VECTOR_BYTES, VECTORS, pack_rows, score_tile
 from kmtoolkit.kernels.squared import in_lanes, nearest, nearest_of_row
 
@@ -85,44 +87,77 @@ def closest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
         labels[:] = 0
     elif plain_python or n * k * d < LEAST_WORK or d > MOST_COLUMNS:
         nearest(X, centers, labels)
+    elif n < 16 * SAMPLE:
+        _score(X, centers, labels, _prepare(X, centers, np.float32))
     else:
-        sample = X if n < 16 * SAMPLE else X[:: n // SAMPLE].copy()
+        sample = X[:: n // SAMPLE].copy()
         sample.flags.writeable = False
         for precision in (np.float32, np.float64):
-            if n < 16 * SAMPLE or _score(sample, centers, np.empty(len(sample), np.int32), precision) < OFTEN:
-                _score(X, centers, labels, precision)
+            prepared = _prepare(X, centers, precision)
+            if _score(sample, centers, np.empty(len(sample), np.int32), prepared) < OFTEN:
+                _score(X, centers, labels, prepared)
                 return
         nearest(X, centers, labels)
 
 
-def _score(X: np.ndarray, centers: np.ndarray, labels: np.ndarray, precision: DTypeLike) -> float:
-    """Label the rows of X (n, d) by tiles in the given precision; the share of rows these left undecided."""
-    n, (k, d) = len(X), centers.shape
-    info = np.finfo(precision)
-    lanes = VECTOR_BYTES // info.dtype.itemsize
-    exact = np.result_type(X.dtype, precision)
-    origin = centers.mean(axis=0).astype(exact)
-    moved = centers - origin.astype(np.float64)
-    most = 100 if exact == np.float32 else 1000  # a power of two well within the range
-    scale = 2.0 ** -np.clip(np.frexp(np.abs(moved).max())[1], -most, most)
-    moved *= scale
-    squares = np.einsum("jf,jf->j", moved, moved)
+def _score(X: np.ndarray, centers: np.ndarray, labels: np.ndarray, prepared: tuple) -> float:
+    """Label the rows of X (n, d) by tiles of the prepared precision; the share of rows these left undecided."""
+    width = len(prepared[-2])
+    grid = cut(-(-len(X) // width), width * centers.size // STEPS_PER_OPERATION + 1)
+    undecided = np.zeros(grid.chunks, np.int64)
+    _closest(grid, X, *prepared, labels, undecided)
+    return int(undecided.sum()) / len(X)
+
+
+def _prepare(X: np.ndarray, centers: np.ndarray, precision: Any) -> tuple:
+    """What ``_closest`` takes besides rows and labels, for tiles of a precision."""
+    exact = _ONE[np.float64 if X.dtype == np.float64 else precision]
+    origin, scale, *packed = _pack_centers(centers, _ONE[precision], exact)
+    return origin, origin.dtype.type(scale), *packed, in_lanes(centers), *_LIKE[precision]
+
+
+_ONE: dict[Any, np.ndarray] = {precision: np.empty(1, precision) for precision in (np.float32, np.float64)}
+_LIKE: dict[Any, tuple[np.ndarray, np.ndarray]] = {
+    precision: (np.empty(VECTORS * VECTOR_BYTES // size, precision), np.empty(0, integer))
+    for precision, integer, size in ((np.float32, np.int32, 4), (np.float64, np.int64, 8))
+}
+
+
+@jit
+def _pack_centers(centers, like, exact):
+    """Origin, scale, centers in groups, offsets and bound, as ``_closest`` takes them.
+
+    The tile has the precision of like (1,), the subtraction of the origin that of exact (1,). The origin is the mean of
+    the centers (k, d); the scale is a power of two, well within the range.
+    """
+    (k, d), lanes = centers.shape, VECTOR_BYTES // like.itemsize
+    origin, scale, most = np.zeros(lanes * d, exact.dtype), np.empty(1, exact.dtype), 25 * exact.itemsize
+    for f in range(d):
+        mean = 0.0
+        for j in range(k):
+            mean += centers[j, f] / k
+        origin[f] = mean
+    for at in range(d, lanes * d):
+        origin[at] = origin[at - d]
+    largest, reach = 0.0, 0.0
+    for j in range(k):
+        for f in range(d):
+            largest = max(largest, abs(centers[j, f] - origin[f]))
+    scale[0] = math.ldexp(1.0, -min(max(math.frexp(largest)[1], -most), most))
     groups = -(-k // GROUP)
-    packed = np.zeros((groups * GROUP, d), precision)
-    packed[:k] = moved
-    offset = np.full(groups * GROUP, -np.inf, precision)
-    offset[:k] = squares / -2
-    reach, error, canonical = np.sqrt(squares.max()), 2 * (d + 6) * info.eps / 2, (d + 3) * 2.0**-53
-    with np.errstate(over="ignore"):
-        underflow = d * scale * (scale * 2.0**-1074)
-        bound = np.array([canonical, (error + 2 * canonical) * reach, (error / 2 + canonical) * reach**2 + underflow])
-        bound = (1.02 * bound).astype(precision)
-    blocks = cut(-(-n // (VECTORS * lanes)), VECTORS * lanes * packed.size // STEPS_PER_OPERATION + 1)
-    undecided = np.zeros(blocks.chunks, np.int64)
-    _closest(
-        blocks, X, np.resize(origin, lanes * d), exact.type(scale),
-        np.ascontiguousarray(packed.reshape(groups, GROUP, d).transpose(0, 2, 1)), offset,
-        bound, in_lanes(centers), np.empty(VECTORS * lanes, precision),
-        np.empty(0, np.int32 if lanes * 4 == VECTOR_BYTES else np.int64), labels, undecided,
-    )  # fmt: skip
-    return undecided.sum() / n
+    packed, offset = np.zeros((groups, d, GROUP), like.dtype), np.full(groups * GROUP, -np.inf, like.dtype)
+    for j in range(k):
+        square = 0.0
+        for f in range(d):
+            moved = (centers[j, f] - origin[f]) * scale[0]
+            packed[j // GROUP, f, j % GROUP] = moved
+            square += moved * moved
+        offset[j] = -square / 2
+        reach = max(reach, math.sqrt(square))
+    error, canonical = (d + 6) * (2.0**-23 if like.itemsize == 4 else 2.0**-52), (d + 3) * 2.0**-53
+    underflow = d * scale[0] * (scale[0] * 2.0**-1074)
+    bound = np.empty(3, like.dtype)
+    bound[0] = 1.02 * canonical
+    bound[1] = 1.02 * (error + 2 * canonical) * reach
+    bound[2] = 1.02 * ((error / 2 + canonical) * reach * reach + underflow)
+    return origin, scale[0], packed, offset, bound

@@ -328,7 +328,9 @@ def potential_tile(typing: Any, points: Any, centers: Any, closest: Any, weights
                 before, weight, nearest = least.load(lane, vector), heavy.load(lane, vector), b.load(distances[0][v])
                 lower = b.and_(_splat(b, latest, lanes), b.fcmp_ordered("<", nearest, before))
                 before = b.select(lower, nearest, before)
-                least.store(lane, before)
+                some = b.icmp_unsigned("!=", b.bitcast(lower, ir.IntType(lanes)), ir.Constant(ir.IntType(lanes), 0))
+                with b.if_then(some):  # what is written must be brought to memory again
+                    least.store(lane, before)
                 for g in range(SEED_GROUP):
                     to = b.load(distances[g][v])
                     to = b.select(b.fcmp_ordered("<", to, before), to, before)

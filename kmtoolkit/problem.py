@@ -6,7 +6,6 @@ import re
 from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import DTypeLike
 
 __all__ = [
     "Door",
@@ -178,9 +177,9 @@ def _checked_rows(X: Any) -> np.ndarray:
         return read_only(_plain(array, np.float32 if single else np.float64))
 
 
-def _plain(array: np.ndarray, dtype: DTypeLike) -> np.ndarray:
+def _plain(array: np.ndarray, dtype: type) -> np.ndarray:
     """The array itself if kernels can take it: no subclass, in C order, aligned, of the dtype; else a copy."""
-    plain = np.asarray(array, dtype, order="C")
+    plain: np.ndarray = np.asarray(array, dtype, order="C")
     return plain if plain.flags.aligned else plain.copy()
 
 

@@ -73,8 +73,13 @@ class sweep:
 
     def __init__(self, body: Callable[..., None]) -> None:
         functools.update_wrapper(self, body)
-        self.chunk = jit(body)
-        self.parallel = parallel_jit(_loop_over_chunks(body, self.chunk), body)
+        _check_parameters(body)
+        self.body, self.chunk = body, jit(body)
+
+    @functools.cached_property
+    def parallel(self) -> Callable[..., None]:
+        """The parallel loop, made when it is first needed: imports are quicker without."""
+        return parallel_jit(_loop_over_chunks(self.body, self.chunk), self.body)
 
     def __call__(self, grid: Grid, *args: Any) -> None:
         if grid.chunks == grid.slices == 1:  # a problem so small that bounds and threads would cost more than it
@@ -100,18 +105,22 @@ class sweep:
             on_python_threads(self.chunk, lo, hi, args, threads)
 
 
+def _check_parameters(body: Callable[..., None]) -> None:
+    """Refuse what no parallel loop can be written for."""
+    parameters = inspect.signature(body).parameters.values()
+    if len(parameters) < 3 or any(
+        p.kind is not p.POSITIONAL_OR_KEYWORD or p.default is not p.empty for p in parameters
+    ):
+        raise ValueError(f"{body.__qualname__} takes {inspect.signature(body)}; a sweep takes plain (lo, hi, t, ...)")
+
+
 def _loop_over_chunks(body: Callable[..., None], chunk: Callable[..., None]) -> Callable[..., None]:
     """The parallel loop over chunks, spelt out for the arguments of ``body``.
 
     Numba can neither pass on ``*args`` that hold records, nor cache a function that closes over a kernel; so the loop
     is written for each body, and finds its kernel as a global.
     """
-    parameters = inspect.signature(body).parameters.values()
-    if len(parameters) < 3 or any(
-        p.kind is not p.POSITIONAL_OR_KEYWORD or p.default is not p.empty for p in parameters
-    ):
-        raise ValueError(f"{body.__qualname__} takes {inspect.signature(body)}; a sweep takes plain (lo, hi, t, ...)")
-    arguments = ", ".join([p.name for p in parameters][3:])
+    arguments = ", ".join(list(inspect.signature(body).parameters)[3:])
     source = (
         f"def by_prange(_lo, _hi, {arguments}):\n"
         f"    for _t in _prange(_len(_lo)):\n"

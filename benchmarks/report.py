@@ -195,7 +195,7 @@ def chart(results, path):
     shown = {name: dot(*STYLES[name]) for name in STYLES if name in shown}
     shown["hollow: objective over 0.1 % worse than ours"] = dot("0.4", "o", hollow=True)
     handles = [mpl.lines.Line2D([], [], **style) for style in shown.values()]
-    figure.legend(handles, shown, loc="outside lower center", ncols=min(len(shown), 5), frameon=False)
+    figure.legend(handles, shown, loc="outside lower center", ncols=min(len(shown), 2 * across + 1), frameon=False)
     figure.savefig(path)
     plt.close(figure)
 

@@ -82,7 +82,9 @@ def test_an_offset_costs_nothing():
     assert equal(X, X[:40].astype(float))[0] < 0.3
 
 
-@pytest.mark.parametrize("scale", [1e-300, 1e-170, 1e-45, 1e-38, 1e-20, 1e18, 1e38, 1e150])
+@pytest.mark.parametrize(
+    "scale", [1e-300, 1e-170, 1e-83, 1e-82, 1e-81, 1e-79, 1e-45, 1e-38, 1e-20, 1e18, 1e38, 4e79, 6e79, 1e150]
+)
 def test_the_whole_range_of_values(scale):
     for dtype in PRECISIONS:
         with np.errstate(over="ignore", under="ignore"):
@@ -90,6 +92,14 @@ def test_the_whole_range_of_values(scale):
         X = X[np.isfinite(X).all(axis=1)]
         if len(X):
             equal(X, X[:20].astype(float) * 1.01)
+
+
+@pytest.mark.parametrize("exponent", [60, 63, 64, 64.7, 65, 264, 264.7, 265])
+def test_one_center_far_from_many(exponent):
+    """Scores of the far one must not leave the range of the tile unseen."""
+    rng = np.random.default_rng(0)
+    centers = np.concatenate([rng.normal(size=(99, 1)), [[2.0**exponent]]])
+    equal(np.linspace(0.4, 1.1, 600)[:, np.newaxis] * 2.0**exponent, centers)
 
 
 def test_rows_far_beyond_the_centers():

@@ -106,7 +106,7 @@ def test_without_jit_the_answer_is_the_same(tmp_path):
 @pytest.mark.slow
 def test_an_installation_that_can_not_be_written_and_no_home(copy):
     """Kernels are compiled in each process, and the answer is right."""
-    for folder in ("kernels", "."):
+    for folder in ("kernels", "initializers", "."):
         (copy / "kmtoolkit" / folder / "__pycache__").write_text("a file, so that no folder can be made here")
     nowhere = {"HOME": "/dev/null", "XDG_CACHE_HOME": "/dev/null", "LOCALAPPDATA": "/dev/null", "NUMBA_CACHE_DIR": None}
     for _ in range(2):

@@ -48,9 +48,10 @@ def test_float32_rows_get_the_seeds_of_the_same_rows_in_float64(trials):
 
 
 @pytest.mark.skipif(plain_python, reason="plain Python measures in float64")
-def test_float64_takes_over_where_squares_leave_the_range_of_float32(monkeypatch):
+@pytest.mark.parametrize("d", [2, 6])
+def test_float64_takes_over_where_squares_leave_the_range_of_float32(d, monkeypatch):
     """One row far out, and the others so near to one another that their scaled squares are 0 in float32."""
-    X = np.concatenate([[[3e30, 0.0]], np.random.default_rng(0).normal(size=(50, 2))]).astype(np.float32)
+    X = np.concatenate([[[3e30] * d], np.random.default_rng(0).normal(size=(50, d))]).astype(np.float32)
     again, calls = module._Rounds.again_in_double, []
     monkeypatch.setattr(module._Rounds, "again_in_double", lambda self, *args: (calls.append(1), again(self, *args))[1])
     for trials in (1, 3):

@@ -129,6 +129,7 @@ class _Rounds:
     def again_in_double(self, chosen: np.ndarray, candidates: np.ndarray | None) -> np.ndarray:
         """What ``run`` returns, from scratch in float64 and so from now on."""
         self.precision, self.scale, self.closest = np.dtype(np.float64), 1.0, np.full(len(self.closest), np.inf)
+        self.owner[:] = 0
         for many in range(1, len(chosen)):
             self.run(chosen[:many])
         return self.run(chosen, candidates)

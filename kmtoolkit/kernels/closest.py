@@ -6,8 +6,8 @@ others, rare in most data, are decided by the canonical function over all center
 ``squared.nearest``.
 
 Rounding. With y = (x - origin) · scale, C the largest ‖c‖ on the same scale, and u the unit roundoff of the tile: y is
-rounded twice, c and the offset once, and d multiply-adds follow, so a score is off by less than
-(d + 6) u (‖y‖C + C²/2), if (d + 6) u is small (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section
+rounded twice, c once, the offset at most d + 3 times, and d multiply-adds follow, so a score is off by less than
+(d + 6) u (‖y‖C + C²), if (d + 6) u is small (Higham, Accuracy and Stability of Numerical Algorithms, 2002, section
 3.1; the factor 1.02 covers terms in u² and the rounding of the bound itself). The canonical distance, twice a
 difference of scores, is off by at most (d + 3) 2^-53 (‖y‖ + C)², and by what underflow takes. A margin beyond both
 errors of both scores decides.
@@ -111,12 +111,14 @@ def _score(X: np.ndarray, centers: np.ndarray, labels: np.ndarray, prepared: tup
 
 def _prepare(X: np.ndarray, centers: np.ndarray, precision: Any) -> tuple:
     """What ``_closest`` takes besides rows and labels, for tiles of a precision."""
-    exact = _ONE[np.float64 if X.dtype == np.float64 else precision]
-    origin, scale, *packed = _pack_centers(centers, _ONE[precision], exact)
-    return origin, origin.dtype.type(scale), *packed, in_lanes(centers), *_LIKE[precision]
+    (k, d), points, names = centers.shape, *_LIKE[precision]
+    exact, groups = X.dtype if X.dtype == np.float64 else points.dtype, -(-k // GROUP)
+    origin, scale, bound = np.empty(d * len(points) // VECTORS, exact), np.empty(1, exact), np.empty(3, precision)
+    packed, offset = np.zeros((groups, d, GROUP), precision), np.empty(groups * GROUP, precision)
+    _pack_centers(centers, origin, scale, packed, offset, bound)
+    return origin, scale[0], packed, offset, bound, in_lanes(centers), points, names
 
 
-_ONE: dict[Any, np.ndarray] = {precision: np.empty(1, precision) for precision in (np.float32, np.float64)}
 _LIKE: dict[Any, tuple[np.ndarray, np.ndarray]] = {
     precision: (np.empty(VECTORS * VECTOR_BYTES // size, precision), np.empty(0, integer))
     for precision, integer, size in ((np.float32, np.int32, 4), (np.float64, np.int64, 8))
@@ -124,28 +126,26 @@ _LIKE: dict[Any, tuple[np.ndarray, np.ndarray]] = {
 
 
 @jit
-def _pack_centers(centers, like, exact):
-    """Origin, scale, centers in groups, offsets and bound, as ``_closest`` takes them.
+def _pack_centers(centers, origin, scale, packed, offset, bound):
+    """Write origin, scale (1,), centers in groups, offsets and bound, as ``_closest`` takes them; packed comes as 0.
 
-    The tile has the precision of like (1,), the subtraction of the origin that of exact (1,). The origin is the mean of
-    the centers (k, d); the scale is a power of two, well within the range.
+    The origin is the mean of the centers (k, d); the scale is a power of two that brings them to about 1. (Nothing is
+    returned: making arrays for Python is no place for Ctrl-C to strike.)
     """
-    (k, d), lanes = centers.shape, VECTOR_BYTES // like.itemsize
-    origin, scale, most = np.zeros(lanes * d, exact.dtype), np.empty(1, exact.dtype), 25 * exact.itemsize
+    (k, d), single = centers.shape, bound.itemsize == 4
     for f in range(d):
         mean = 0.0
         for j in range(k):
             mean += centers[j, f] / k
         origin[f] = mean
-    for at in range(d, lanes * d):
+    for at in range(d, len(origin)):
         origin[at] = origin[at - d]
-    largest, reach = 0.0, 0.0
+    largest, reach, most = 0.0, 0.0, 100 if origin.itemsize == 4 else 500
     for j in range(k):
         for f in range(d):
             largest = max(largest, abs(centers[j, f] - origin[f]))
     scale[0] = math.ldexp(1.0, -min(max(math.frexp(largest)[1], -most), most))
-    groups = -(-k // GROUP)
-    packed, offset = np.zeros((groups, d, GROUP), like.dtype), np.full(groups * GROUP, -np.inf, like.dtype)
+    offset[:] = -np.inf
     for j in range(k):
         square = 0.0
         for f in range(d):
@@ -154,10 +154,10 @@ def _pack_centers(centers, like, exact):
             square += moved * moved
         offset[j] = -square / 2
         reach = max(reach, math.sqrt(square))
-    error, canonical = (d + 6) * (2.0**-23 if like.itemsize == 4 else 2.0**-52), (d + 3) * 2.0**-53
-    underflow = d * scale[0] * (scale[0] * 2.0**-1074)
-    bound = np.empty(3, like.dtype)
+    error, canonical = (d + 6) * (2.0**-23 if single else 2.0**-52), (d + 3) * 2.0**-53
+    underflow = d * scale[0] * (scale[0] * 2.0**-1074) + (d + 2) * (2.0**-149 if single else 2.0**-1074)
     bound[0] = 1.02 * canonical
     bound[1] = 1.02 * (error + 2 * canonical) * reach
-    bound[2] = 1.02 * ((error / 2 + canonical) * reach * reach + underflow)
-    return origin, scale[0], packed, offset, bound
+    bound[2] = 1.02 * ((error + canonical) * reach * reach + underflow)
+    if not np.isfinite(offset[:k]).all():
+        bound[2] = np.inf  # nothing is certain beyond the range of the tile

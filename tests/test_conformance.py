@@ -8,6 +8,7 @@ import pytest
 
 import kmtoolkit as km
 from kmtoolkit import registry, testing
+from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.testing.awkward import big, weighted
 from kmtoolkit.testing.checks import prepared
 from kmtoolkit.testing.harness import fit
@@ -19,7 +20,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("examples", [30, pytest.param(50, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [10 if plain_python else 30, pytest.param(50, marks=pytest.mark.slow)])
 @pytest.mark.parametrize(("row", "rule"), PAIRS)
 def test_our_strategies_keep_the_rules(row, rule, examples):
     rule.check(prepared(row.role, row.name), examples=examples)

@@ -31,6 +31,7 @@ def second_seed_law(X, weights):
     return law
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("weights", [np.ones(6), WEIGHTS], ids=["unit", "weighted"])
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_kmeans_plus_plus_draws_by_squared_distance(weights, dtype):
@@ -73,6 +74,7 @@ def test_the_greedy_form_weighs_the_rows():
         assert weights @ np.minimum(closest, ((X - b) ** 2).sum(1)) <= potentials[best]
 
 
+@pytest.mark.compiled
 def test_more_trials_give_a_lower_potential():
     X = np.random.default_rng(2).normal(size=(300, 2))
 

@@ -5,7 +5,6 @@ import pytest
 
 import kmtoolkit as km
 from kmtoolkit.initializers import kmeans_plus_plus as module
-from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.problem import admit
 
 
@@ -41,13 +40,14 @@ def test_rows_that_are_passed_over_change_nothing(d, weighted, dtype, monkeypatc
     assert sum(passed) > 20 * len(X)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("trials", [1, 4])
 def test_float32_rows_get_the_seeds_of_the_same_rows_in_float64(trials):
     X = clusters(2000, 6, np.float32)
     np.testing.assert_array_equal(seeds(X, 40, 0, trials=trials), seeds(X.astype(float), 40, 0, trials=trials))
 
 
-@pytest.mark.skipif(plain_python, reason="plain Python measures in float64")
+@pytest.mark.compiled
 @pytest.mark.parametrize("d", [2, 6])
 def test_float64_takes_over_where_squares_leave_the_range_of_float32(d, monkeypatch):
     """One row far out, and the others so near to one another that their scaled squares are 0 in float32."""
@@ -77,6 +77,7 @@ def test_the_potentials_are_those_of_a_naive_sum():
         np.testing.assert_allclose(sums[:, 3], np.add.reduceat(weights * nearer[3], blocks), rtol=1e-12)
 
 
+@pytest.mark.compiled
 def test_rows_are_drawn_in_proportion_within_and_across_blocks():
     rng = np.random.default_rng(0)
     X, weights = rng.normal(size=(1300, 2)), rng.random(1300)

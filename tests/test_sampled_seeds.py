@@ -13,6 +13,8 @@ from scipy import stats
 import kmtoolkit as km
 from kmtoolkit.initializers import AfkMc2, KMeansParallel, afk_mc2, kmeans_parallel
 
+pytestmark = pytest.mark.compiled
+
 ROWS = np.array([[0.0, 1.0], [1.0, 0.0], [3.0, 0.5], [3.5, 4.0], [9.0, 2.0]])
 WEIGHTS = np.array([1.0, 4.0, 0.5, 2.0, 1.0])
 ONES = np.ones(5)

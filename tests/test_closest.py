@@ -7,15 +7,11 @@ from hypothesis import strategies as st
 from processes import python
 
 from kmtoolkit.kernels import closest as module
-from kmtoolkit.kernels import jit
 from kmtoolkit.kernels.closest import closest
 from kmtoolkit.kernels.squared import nearest
 from kmtoolkit.problem import read_only
 
-pytestmark = [
-    pytest.mark.compiled,
-    pytest.mark.skipif(jit.plain_python, reason="tiles are compiled code"),
-]
+pytestmark = pytest.mark.compiled
 PRECISIONS = [np.float32, np.float64]
 
 

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kmtoolkit.initializers.kmeans_plus_plus import KMeansPlusPlus
-from kmtoolkit.kernels.squared import distances_to, lower_closest, nearest
+from kmtoolkit.kernels.closest import closest as nearest
+from kmtoolkit.kernels.squared import distances_to, lower_closest
 from kmtoolkit.problem import Problem, read_only
 from kmtoolkit.registry import initializer
 from kmtoolkit.sampling import draw, seed_scores

@@ -8,7 +8,7 @@ One pass over the rows does a round: it lowers D by the seed of the round before
 candidate. A row whose nearest seed is at least 2 D from the new seed and from all candidates is passed over, because
 none of them can be nearer (Raff, IJCAI 2021, section 3): the seeds are the same as without. The sums are kept by blocks
 of rows, so that a row is drawn by looking at blocks, and then at the rows of one. O(n k d · trials) time, less where
-clusters are apart; 12 bytes a row.
+clusters are apart; 12 bytes a row at most.
 """
 
 from dataclasses import dataclass

@@ -33,15 +33,15 @@ STEPS_PER_OPERATION = 32  # multiply-adds that take about as long as one operati
 
 
 @sweep
-def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, points_like, names_like, labels, undecided):
+def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, names_like, labels, undecided):
     """Label the rows of blocks lo:hi; undecided[t] counts the rows that the canonical function had to decide.
 
     origin holds multiples of d values, packed (groups, d, GROUP) and offset (groups · GROUP,) the centers; features are
     the centers in lanes. A margin is certain beyond bound[0] ‖y‖² + bound[1] ‖y‖ + bound[2].
     """
     n, d = X.shape
-    width = points_like.size  # rows of a block
-    padded = -(-d // (width // VECTORS)) * (width // VECTORS)
+    lanes = VECTOR_BYTES // packed.itemsize
+    width, padded = VECTORS * lanes, -(-d // lanes) * lanes  # rows of a block, and features in whole vectors
     points = np.zeros((padded, width), packed.dtype)
     best, second, margin = np.empty(width, packed.dtype), np.empty(width, packed.dtype), np.empty(width, packed.dtype)
     which = np.empty(width, names_like.dtype)
@@ -49,7 +49,7 @@ def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, point
     for block in range(lo, hi):
         first = block * width
         rows = min(width, n - first)
-        if (first + width - 1) * d + max(padded, d) <= n * d:
+        if (first + width - 1) * d + padded <= n * d:
             pack_rows(X, first, origin, scale, points, VECTORS)  # type: ignore[call-arg]
         else:  # too near to the end of X to load whole vectors
             for r in range(rows):
@@ -102,7 +102,7 @@ def closest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
 
 def _score(X: np.ndarray, centers: np.ndarray, labels: np.ndarray, prepared: tuple) -> float:
     """Label the rows of X (n, d) by tiles of the prepared precision; the share of rows these left undecided."""
-    width = len(prepared[-2])
+    width = VECTORS * VECTOR_BYTES // prepared[2].itemsize
     grid = cut(-(-len(X) // width), width * centers.size // STEPS_PER_OPERATION + 1)
     undecided = np.zeros(grid.chunks, np.int64)
     _closest(grid, X, *prepared, labels, undecided)
@@ -111,18 +111,15 @@ def _score(X: np.ndarray, centers: np.ndarray, labels: np.ndarray, prepared: tup
 
 def _prepare(X: np.ndarray, centers: np.ndarray, precision: Any) -> tuple:
     """What ``_closest`` takes besides rows and labels, for tiles of a precision."""
-    (k, d), points, names = centers.shape, *_LIKE[precision]
-    exact, groups = X.dtype if X.dtype == np.float64 else points.dtype, -(-k // GROUP)
-    origin, scale, bound = np.empty(d * len(points) // VECTORS, exact), np.empty(1, exact), np.empty(3, precision)
+    (k, d), bound = centers.shape, np.empty(3, precision)
+    exact, groups = np.result_type(X.dtype, precision), -(-k // GROUP)
+    origin, scale = np.empty(d * VECTOR_BYTES // bound.itemsize, exact), np.empty(1, exact)
     packed, offset = np.zeros((groups, d, GROUP), precision), np.empty(groups * GROUP, precision)
     _pack_centers(centers, origin, scale, packed, offset, bound)
-    return origin, scale[0], packed, offset, bound, in_lanes(centers), points, names
+    return origin, scale[0], packed, offset, bound, in_lanes(centers), _NAMES[precision]
 
 
-_LIKE: dict[Any, tuple[np.ndarray, np.ndarray]] = {
-    precision: (np.empty(VECTORS * VECTOR_BYTES // size, precision), np.empty(0, integer))
-    for precision, integer, size in ((np.float32, np.int32, 4), (np.float64, np.int64, 8))
-}
+_NAMES: dict[Any, np.ndarray] = {np.float32: np.empty(0, np.int32), np.float64: np.empty(0, np.int64)}  # as wide
 
 
 @jit

@@ -8,8 +8,7 @@ the registers of the target and no more.
 Centers in lanes: ``row_distances`` takes one row, wherever it lies, to as many centers as a vector has lanes, by the
 canonical arithmetic.
 
-What the target has is read from Numba's settings, not from the machine, so that
-``NUMBA_CPU_FEATURES`` holds here too.
+What the target has is read from Numba's settings, not from the machine, so that ``NUMBA_CPU_FEATURES`` holds here too.
 """
 
 from itertools import chain

@@ -6,12 +6,16 @@ from collections.abc import Callable
 import numpy as np
 
 from kmtoolkit.errors import DescentError
+from kmtoolkit.kernels.arithmetic import EPS, NOISE
+from kmtoolkit.kernels.changes import changed
 from kmtoolkit.kernels.grid import watched
-from kmtoolkit.kernels.statistics import WORN, absorb, cluster_totals, new_moves, update_factors
-from kmtoolkit.objectives import EPS, NOISE, SquaredEuclidean, Step
+from kmtoolkit.kernels.statistics import WORN, absorb, new_moves
+from kmtoolkit.objectives import SquaredEuclidean, Step
 from kmtoolkit.problem import Problem, State, read_only, read_only_state
 
 __all__ = ["Books"]
+
+_ALL = np.empty(0, np.int32)
 
 
 class Books:
@@ -34,62 +38,69 @@ class Books:
             shift=np.zeros(k),
         )
         self.accepted = self.state.labels.copy()
-        self.row_type = np.int32 if n < 2**31 else np.int64
         self.sums_error, self.mass_error = np.zeros((k, d)), np.zeros(k)
         self.peak = np.zeros(k)  # the largest mass since the rows were last summed afresh
         self.kept = np.arange(k)  # the original index of each cluster
         self.repaired: list[tuple[int, int]] = []  # rows repaired since the latest plan, and their labels before
         self.hash = 0
+        self.empty = k  # clusters without rows
         self.views: dict[tuple[str, ...], State] = {}  # the state as each role sees it
-
-    @property
-    def empty(self) -> int:
-        """The number of empty clusters."""
-        return int(np.count_nonzero(self.state.counts == 0))
 
     def view(self, *writable: str) -> State:
         """The state as a strategy sees it: it can write the named arrays only."""
+        if () not in self.views:
+            self.views[()] = read_only_state(self.state)
         if writable not in self.views:
-            self.views[writable] = read_only_state(self.state, *writable)
+            own = {name: getattr(self.state, name) for name in writable}
+            self.views[writable] = self.views[()]._replace(**own)
         return self.views[writable]
 
-    def proposed(self) -> np.ndarray:
-        """The rows whose label differs from the accepted one, (m,), in the smallest integers that can tell rows."""
-        return (self.state.labels != self.accepted).nonzero()[0].astype(self.row_type, copy=False)
+    def proposed(self) -> tuple[np.ndarray | None, int]:
+        """The rows whose label differs from the accepted one, (m,), or None for all; and the largest label."""
+        return changed(self.state.labels, self.accepted)
 
     def settle(self, rows: np.ndarray | None = None, *, force: bool = False, distances: int = 0) -> Step:
-        """Accept the labels proposed that lower F (or leave it and lower the index), refuse the others."""
-        step, change, worn = self._move(self.proposed() if rows is None else rows, force, distances)
-        self.hash = (self.hash + change) % 2**64
+        """Accept the labels proposed for rows that lower F (or leave it and lower the index), refuse the others."""
+        step, worn = self._move(rows, force, distances)
         if worn:
             self.refresh((self.state.counts > 0) & (self.state.mass < self.peak * WORN))
         return step
 
-    def _move(self, rows: np.ndarray, force: bool, distances: int = 0) -> tuple[Step, int, bool]:
-        """Settle rows whose label differs from the accepted one; also the hash's change, and if a cluster is worn."""
+    def _move(self, rows: np.ndarray | None, force: bool, distances: int = 0) -> tuple[Step, bool]:
+        """Settle rows whose label differs from the accepted one; also whether a cluster is worn.
+
+        If no rows are named it is all of them, and none has been accepted.
+        """
         state = self.state
-        grid, moves = new_moves(len(rows), *state.centers.shape)
-        before = self.accepted[rows]
+        many = len(state.labels) if rows is None else len(rows)
+        if many == 0:
+            return Step(0.0, distances=distances), False
+        grid, moves = new_moves(many, *state.centers.shape)
+        before = -1 if rows is None else self.accepted[rows]
+        named = _ALL if rows is None else rows
         try:
-            self.objective.settle(grid, rows, self.problem, state, self.accepted, force, moves)
+            self.objective.settle(grid, named, self.problem, state, self.accepted, force, moves)
         except BaseException:
-            self.accepted[rows] = before
+            self.accepted[slice(None) if rows is None else rows] = before
             raise
-        drop, moved, refused, worn = absorb(
+        drop, moved, refused, change, self.empty, worn = absorb(
             moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts, self.peak
         )
-        return Step(float(drop), 0.0, 0.0, int(moved), int(refused), distances), sum(moves.hash.tolist()), worn
+        self.hash = (self.hash + change) % 2**64
+        return Step(drop, 0.0, 0.0, moved, refused, distances), worn
 
     def refresh(self, clusters: np.ndarray | None = None) -> bool:
         """Sum the rows of the marked clusters (k,) afresh, or of all; whether that changed a digit of the sums."""
-        state = self.state
+        state, hash_before = self.state, self.hash
         marked = np.ones(len(state.counts), np.bool_) if clusters is None else clusters
         before = state.sums.copy(), state.mass.copy()
-        self.accepted[marked[state.labels]] = -1
+        rows = None if clusters is None else np.flatnonzero(marked[state.labels])
+        self.accepted[slice(None) if rows is None else rows] = -1
         for statistic in (state.sums, self.sums_error, state.mass, self.mass_error, state.counts):
             statistic[marked] = 0
         with watched(None):  # until all rows are back in the sums
-            self._move(self.proposed(), force=True)
+            self._move(rows, force=True)
+        self.hash = hash_before
         self.peak[marked] = state.mass[marked]
         return not (np.array_equal(before[0], state.sums) and np.array_equal(before[1], state.mass))
 
@@ -100,7 +111,7 @@ class Books:
         """
         state, X = self.state, self.problem.X
         self.repaired = []
-        if state.counts.all():
+        if not self.empty:
             return []
         empty = np.flatnonzero(state.counts == 0)
         d = self.objective.distances(X, state.centers, state.labels)
@@ -127,7 +138,8 @@ class Books:
         for row, cluster in plan:
             self.state.centers[cluster] = self.problem.X[row]
             self.state.labels[row] = cluster
-        return self.settle(distances=len(self.problem.X) * (len(plan) + 1))
+        rows, _ = self.proposed()
+        return self.settle(rows, distances=len(self.problem.X) * (len(plan) + 1))
 
     def updated(self, before: np.ndarray, value: float) -> Step:
         """How far F, about ``value``, fell when the centers moved from ``before`` to where they are.
@@ -135,17 +147,13 @@ class Books:
         The noise takes the rows to lie within sqrt(value / mass) of their center, as they do on the average. Before
         an updater is accused, it gets the benefit of the row that is farthest.
         """
-        state = self.state
-        factors = np.empty((2, 5, *before.shape))
-        update_factors(
-            before, state.centers, state.mass, self.mass_error, state.sums, self.sums_error, state.origin, factors
-        )
-        reach = np.sqrt(value / np.where(state.mass > 0, state.mass, np.inf))
-        step = self.objective.updated(state, factors, reach)
+        objective, errors = self.objective, (self.mass_error, self.sums_error)
+        step = objective.updated(self.state, before, errors, np.zeros(len(before)), value)
         if step.drop >= -step.noise:
             return step
-        np.maximum.at(reach, state.labels, np.sqrt(self.objective.distances(self.problem.X, before, state.labels)))
-        return self.objective.updated(state, factors, reach)
+        reach, labels = np.zeros(len(before)), self.state.labels
+        np.maximum.at(reach, labels, np.sqrt(objective.distances(self.problem.X, before, labels)))
+        return objective.updated(self.state, before, errors, reach, value)
 
     def take_back(self, centers: np.ndarray) -> None:
         """Return to the accepted labels as they were with ``centers``, before any repair made since.
@@ -162,9 +170,9 @@ class Books:
 
     def compress(self) -> bool:
         """Drop the empty clusters and renumber the others in order; F and the partition stay as they are."""
-        live = self.state.counts > 0
-        if live.all():
+        if not self.empty:
             return False
+        live = self.state.counts > 0
         state = self.state
         labels = (np.cumsum(live, dtype=np.int32) - np.int32(1))[state.labels]
         kept = {name: getattr(state, name)[live] for name in ("centers", "counts", "mass", "sums", "shift")}
@@ -172,13 +180,12 @@ class Books:
         self.problem = self.problem._replace(k=int(live.sum()))
         self.sums_error, self.mass_error = self.sums_error[live], self.mass_error[live]
         self.peak, self.kept = self.peak[live], self.kept[live]
-        self.accepted = labels.copy()
+        self.accepted, self.empty = labels.copy(), 0
         return True
 
     def cluster_values(self) -> tuple[np.ndarray, float]:
         """F of each cluster (k,) and F, from scratch, in float64 with compensated sums."""
-        d = self.objective.distances(self.problem.X, self.state.centers, self.state.labels)
-        totals, errors = cluster_totals(d, self.problem.sample_weight, self.state.labels, len(self.state.centers))
+        totals, errors = self.objective.cluster_totals(self.problem, self.state.centers, self.state.labels)
         return totals + errors, math.fsum((*totals, *errors))
 
     def value(self) -> float:

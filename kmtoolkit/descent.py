@@ -13,8 +13,10 @@ import numpy as np
 
 from kmtoolkit.books import Books
 from kmtoolkit.errors import StrategyError
+from kmtoolkit.kernels.arithmetic import NOISE
 from kmtoolkit.kernels.grid import watched
-from kmtoolkit.objectives import NOISE, SquaredEuclidean, Step
+from kmtoolkit.kernels.statistics import shifts
+from kmtoolkit.objectives import SquaredEuclidean, Step
 from kmtoolkit.options import Abandoned, Limits, next_child
 from kmtoolkit.problem import Door, as_centers
 from kmtoolkit.registry import Strategy
@@ -61,6 +63,10 @@ class Descent:
         self.memory: tuple[Any, ...] = ()  # what the assigner keeps, if it does
         self.plan: list[tuple[int, int]] = []  # repairs due
         self.repaired = False  # whether this iteration began with a repair
+        self.way, self.farthest = (
+            0.0,
+            0.0,
+        )  # of the centers since the latest assignment: Σ shift², and the largest shift
         self.moved = 0  # rows that the latest assignment moved
         self.updated = Step(0.0)  # what the latest update did
         self.seen: set[int] = set()  # hashes of the labels that iterations started from
@@ -99,7 +105,9 @@ class Descent:
             self.repaired = bool(self.plan)
             if self.repaired:
                 self.repairs[books.hash] += 1
-                self.add("repair", empty, books.repair(self.plan), self.shift())
+                step = books.repair(self.plan)
+                self.shift()
+                self.add("repair", empty, step, self.farthest)
             self.update()
             self.assign("assign")
 
@@ -120,7 +128,7 @@ class Descent:
         if self.n_iter:
             if self.at_fixed_point() and self.sums_are_fresh():
                 return Status.FIXED_POINT
-            if not self.plan and np.square(books.state.shift).sum() <= self.still:
+            if not self.plan and self.way <= self.still:
                 return Status.TOLERANCE
         return limit
 
@@ -178,15 +186,10 @@ class Descent:
         books, part = self.books, self.parts.assign
         if self.run_of(part, part.run, books.problem, books.view("labels"), *self.memory) is not None:
             raise self.broken(part, "returned a value; it must write state.labels and return nothing")
-        k, labels = books.problem.k, books.state.labels
-        if phase == "init":
-            rows = np.arange(len(labels), dtype=books.row_type)
-        else:
-            rows = books.proposed()
-            labels = labels[rows]
-        if len(rows) and labels.view(np.uint32).max() >= k:  # so read, labels below 0 are the largest
-            wrong = labels.min() if labels.min() < 0 else labels.max()
-            raise self.broken(part, f"wrote label {wrong}; labels must be 0 to {k - 1}")
+        rows, largest = books.proposed()
+        if largest >= books.problem.k:
+            wrong = largest if largest < 2**31 else int(books.state.labels.min())
+            raise self.broken(part, f"wrote label {wrong}; labels must be 0 to {books.problem.k - 1}")
         counted = getattr(part.run, "distances", None)
         evaluated = counted(books.problem, *self.memory) if callable(counted) else -1
         step = books.settle(rows, force=not part.row.monotone, distances=evaluated)
@@ -194,7 +197,7 @@ class Descent:
             raise self.broken(part, f"is declared exact, but proposed {step.refused} labels that are not nearer")
         self.moved = step.moved
         with watched(None):  # until at_assign belongs to these labels, they can not be taken back
-            self.add(phase, part, step, books.state.shift)
+            self.add(phase, part, step, self.farthest)
 
     def update(self) -> None:
         """Let the updater move the centers, check them, and measure the drop."""
@@ -202,24 +205,27 @@ class Descent:
         before = books.state.centers.copy()
         if self.run_of(part, part.run, books.problem, books.view("centers")) is not None:
             raise self.broken(part, "returned a value; it must write state.centers and return nothing")
-        self.checked_centers(books.state.centers, part)
+        largest = self.shift()
+        if not largest <= self.door.largest:
+            self.checked_centers(books.state.centers, part)
         self.updated = books.updated(before, max(self.recorder.live, 0.0))
-        books.state.shift[:] = self.shift()
-        self.add("update", part, self.updated, books.state.shift)
+        self.add("update", part, self.updated, self.farthest)
 
-    def shift(self) -> np.ndarray:
-        """How far each center has moved since the latest assignment, (k,)."""
-        way = self.books.state.centers - self.at_assign
-        return np.sqrt((way * way).sum(axis=1))
+    def shift(self) -> float:
+        """See how far the centers have moved since the latest assignment; the largest magnitude of their values."""
+        state = self.books.state
+        self.way, largest = shifts(self.at_assign, state.centers, state.shift)
+        self.farthest = float(state.shift.max())
+        return largest
 
-    def add(self, phase: str, part: Strategy, step: Step, shift: np.ndarray) -> None:
+    def add(self, phase: str, part: Strategy, step: Step, farthest: float) -> None:
         """Enter a half-step in the trace; without a certificate, its drop is measured from scratch."""
         books, value = self.books, None
         if not self.certified:
             value = books.value()
             step = step._replace(drop=self.measured - value, noise=0.0)
             self.measured = value
-        self.recorder.add(self.n_iter, phase, part, step, books.empty, float(shift.max()), value)
+        self.recorder.add(self.n_iter, phase, part, step, books.empty, farthest, value)
         if self.certified and self.verify:
             self.measured = books.check(step, self.measured, f"{part} in iteration {self.n_iter} ({phase})")
         if self.recorder.drifted:

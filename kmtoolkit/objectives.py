@@ -3,21 +3,18 @@
 An objective knows its kernels and the rounding of its numbers; the books (``books.py``) ask it.
 """
 
-import math
 from typing import NamedTuple
 
 import numpy as np
 
 from kmtoolkit.kernels import squared
+from kmtoolkit.kernels.arithmetic import EPS
 from kmtoolkit.kernels.closest import closest
 from kmtoolkit.kernels.grid import Grid
 from kmtoolkit.kernels.statistics import Moves, column_variances
 from kmtoolkit.problem import Problem, State
 
 __all__ = ["OBJECTIVES", "SquaredEuclidean", "Step"]
-
-EPS = float(np.finfo(np.float64).eps)
-NOISE = 16 * EPS  # rounding allowed for, relative to the magnitude of the terms
 
 
 class Step(NamedTuple):
@@ -82,24 +79,22 @@ class SquaredEuclidean:
         with np.errstate(over="ignore"):  # the hash wraps around by design
             squared.settle(grid, rows, problem, state, accepted, force, moves)
 
-    def updated(self, state: State, factors: np.ndarray, reach: np.ndarray) -> Step:
-        """How far F fell when the centers moved, for any centers; see ``kernels.statistics.update_factors``.
+    def updated(self, state: State, before: np.ndarray, errors: tuple, reach: np.ndarray, value: float) -> Step:
+        """How far F fell when the centers moved from ``before``, for any centers; see ``kernels.squared.update_drop``.
 
-        With m the mean of a cluster and N its mass, F changes by N(‖new - m‖² - ‖old - m‖²) (Pythagoras), spelt
-        as a product so that nothing large cancels.
-
-        A right updater may sum the rows of a cluster in any order, in float64. So its centers may be off by as many
-        roundings as there are rows, of numbers of their size; they lie within ``reach`` (k,) of the old center.
+        ``errors`` are what rounding lost of masses (k,) and sums (k, d).
         """
-        N, counts, products = state.mass, state.counts, np.einsum("pjf,pjf->pj", *factors)
-        if not counts.all():
-            live = counts > 0
-            N, counts, products, reach = N[live], counts[live], products[:, live], reach[live]
-        fall, a, b, old, new = products
-        drop = math.fsum(N * fall)
-        size = np.sqrt(old) + np.sqrt(new)
-        terms = float(N @ (a + b + NOISE * size**2))
-        return Step(drop, NOISE * terms + float(N @ ((NOISE + counts * EPS) * (size + reach)) ** 2), terms)
+        (mass_error, sums_error), out = errors, np.empty(3)
+        squared.update_drop(
+            before, state.centers, state.counts, state.mass, mass_error, state.sums, sums_error, state.origin,
+            reach, value, out,
+        )  # fmt: skip
+        drop, noise, terms = out.tolist()
+        return Step(drop, noise, terms)
+
+    def cluster_totals(self, problem: Problem, centers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+        """F of each cluster, (2, k): totals, and what rounding lost of them."""
+        return squared.cluster_totals(problem.X, problem.sample_weight, centers, labels)
 
 
 OBJECTIVES: dict[str, SquaredEuclidean] = {o.name: o for o in (SquaredEuclidean(),)}

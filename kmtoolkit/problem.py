@@ -111,8 +111,11 @@ def admit(X: Any, k: Any, sample_weight: Any = None) -> Door:
     """Check X, k and sample_weight, and return the Problem they pose; raises TypeError or ValueError."""
     rows = _checked_rows(X)
     box = _box(rows)
-    weights = _as_weights(sample_weight, len(rows))
-    present = None if sample_weight is None or weights.all() else weights > 0
+    weights, lightest, heaviest = _as_weights(sample_weight, len(rows))
+    present = None
+    if lightest == 0:
+        present = weights > 0
+        lightest = float(weights[present].min())
     k = check_k(k, len(rows), len(rows) if present is None else int(present.sum()))
     problem = Problem(
         rows if present is None else read_only(rows[present]),
@@ -120,7 +123,7 @@ def admit(X: Any, k: Any, sample_weight: Any = None) -> Door:
         k,
     )
     inner = box if present is None else _box(problem.X)
-    return Door(problem, rows, present, inner, _check_range(problem, inner, _magnitude(box)))
+    return Door(problem, rows, present, inner, _check_range(problem, inner, _magnitude(box), lightest, heaviest))
 
 
 def as_rows(X: Any, centers: np.ndarray) -> np.ndarray:
@@ -233,21 +236,23 @@ def as_numbers(values: Any, name: str) -> np.ndarray:
     return array
 
 
-def _as_weights(sample_weight: Any, n: int) -> np.ndarray:
+def _as_weights(sample_weight: Any, n: int) -> tuple[np.ndarray, float, float]:
+    """The weights (n,), the least and the greatest of them."""
     if sample_weight is None:
-        return read_only(np.ones(n))
+        return read_only(np.ones(n)), 1.0, 1.0
     array = as_numbers(sample_weight, "sample_weight")
     if array.shape != (n,):
         raise ValueError(f"sample_weight has shape {array.shape}; it must have one weight a row, ({n},)")
     with np.errstate(over="ignore"):
         weights = _plain(array, np.float64)
     _check_finite(weights, "sample_weight")
-    if weights.min() < 0:
+    lightest, heaviest = float(weights.min()), float(weights.max())
+    if lightest < 0:
         i = int(np.argmax(weights < 0))
         raise ValueError(f"sample_weight is {weights[i]!s} at row {i}; weights must not be negative")
-    if not weights.any():
+    if heaviest == 0:
         raise ValueError("sample_weight is 0 everywhere; at least k weights must be positive")
-    return read_only(weights)
+    return read_only(weights), lightest, heaviest
 
 
 def _check_finite(array: np.ndarray, name: str) -> None:
@@ -262,14 +267,13 @@ def _check_finite(array: np.ndarray, name: str) -> None:
             )
 
 
-def _check_range(problem: Problem, box: np.ndarray, size: float) -> float:
+def _check_range(problem: Problem, box: np.ndarray, size: float, lightest: float, heaviest: float) -> float:
     """Refuse values whose squares leave float64's range; return the largest magnitude centers may have."""
-    X, weights, _ = problem
-    heaviest, lightest = float(weights.max()), float(weights.min())
-    total = math.log2(heaviest) + math.log2(len(weights))
+    n, d = problem.X.shape
+    total = math.log2(heaviest) + math.log2(n)
     if total > LARGEST_EXPONENT:
         raise ValueError(f"sample_weight goes up to {heaviest:.3g}, and its sum overflows; scale it by a power of two")
-    limit = _limit(X.shape[1], total)
+    limit = _limit(d, total)
     if size > limit:
         raise ValueError(
             f"X has values up to {size:.3g} with sample_weight up to {heaviest:.3g}: weighted squares overflow "
@@ -293,10 +297,10 @@ def _limit(columns: int, weight_exponent: float = 0.0) -> float:
 def read_only(array: np.ndarray) -> np.ndarray:
     """A read-only view: Numba compiles one signature for it, and no strategy can write to it."""
     view = array.view()
-    view.flags.writeable = False
+    view.setflags(write=False)
     return view
 
 
-def read_only_state(state: State, *writable: str) -> State:
-    """State with every array read-only but the named ones."""
-    return State(*(a if name in writable else read_only(a) for name, a in zip(State._fields, state, strict=True)))
+def read_only_state(state: State) -> State:
+    """State with every array read-only."""
+    return State(*map(read_only, state))

@@ -75,7 +75,7 @@ def test_the_drivers_give_the_same_bits(driver, thin_slices, monkeypatch):
         moments = statistics.column_variances(X, w, X[0])
         return (
             moments.tobytes(),
-            statistics.cluster_totals(w, w, np.arange(200) % 4, 4).tobytes(),
+            squared.cluster_totals(X, w, X[:4], (np.arange(200) % 4).astype(np.int32)).tobytes(),
             squared.distances_to(X, X, 5).tobytes(),
         )
 

@@ -40,7 +40,7 @@ def test_a_fixed_point_is_declared_on_fresh_sums():
     books = Books(km.Problem(X, np.ones(4), 2), np.array([[0.0], [1.0]]), OBJECTIVES["squared-euclidean"], X[[2, 0]])
     for labels in ([0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0]):
         books.state.labels[:] = labels
-        books.settle(force=True)
+        books.settle(books.proposed()[0], force=True)
     hash_before = books.hash
     assert books.refresh()
     assert books.state.sums[0] == 3

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import jit, plain_python
-from kmtoolkit.kernels.simd import SEED_GROUP, SEED_VECTORS, VECTOR_BYTES, pack_rows, potential_tile
+from kmtoolkit.kernels.jit import inlined, jit, plain_python
+from kmtoolkit.kernels.simd import SEED_GROUPS, SEED_VECTORS, VECTOR_BYTES, pack_rows, potential_tile
 from kmtoolkit.kernels.squared import squared_distance
 from kmtoolkit.problem import Problem
 from kmtoolkit.registry import initializer
@@ -26,6 +26,8 @@ from kmtoolkit.sampling import draw, seed_scores
 BLOCK = 512  # rows whose potentials are kept as one sum
 FEW_COLUMNS, MANY_SEEDS = 4, 300  # a distance costs less than a look, and rows are rarely passed over
 LOOK_AGAIN = 8  # rounds after which to see again whether rows can be passed over
+MOST = 0.75  # share of the rows of a block from which it is quicker to pass over none
+NONE = np.empty(0, np.int64)
 SMALLEST = 1e-25  # mean D², relative to the size of the rows, below which float32 may lose some to underflow
 
 
@@ -62,20 +64,22 @@ class KMeansPlusPlus:
     def __call__(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
         X, weights, k = problem
         trials = self.trials or 2 + int(np.log(k))
-        chosen, rounds = draw(weights, 1, rng), _Rounds(problem)
-        potentials = rounds.run(chosen)[:, 0]
-        while len(chosen) < k:
+        rounds = _Rounds(problem)
+        chosen = np.empty(k, np.int64)
+        chosen[:1] = draw(weights, 1, rng)
+        potentials = rounds.run(chosen[:1])[:, 0]
+        for many in range(1, k):
             if potentials.any():
-                candidates = rounds.draw(chosen[-1], potentials, rng.random(trials))
+                candidates = rounds.draw(chosen[many - 1], potentials, rng.random(trials))
             else:
-                candidates = draw(seed_scores(weights, np.zeros(len(X)), chosen), trials, rng)
+                candidates = draw(seed_scores(weights, np.zeros(len(X)), chosen[:many]), trials, rng)
             if trials == 1:
-                chosen = np.append(chosen, candidates)
-                potentials = rounds.run(chosen)[:, 0]
+                chosen[many] = candidates[0]
+                potentials = rounds.run(chosen[: many + 1])[:, 0]
             else:
-                with_each = rounds.run(chosen, candidates)[:, 1:]
+                with_each = rounds.run(chosen[:many], candidates)[:, 1:]
                 best = with_each.sum(axis=0).argmin()
-                chosen = np.append(chosen, candidates[best])
+                chosen[many] = candidates[best]
                 potentials = with_each[:, best]
         return X[chosen].astype(np.float64)
 
@@ -98,35 +102,35 @@ class _Rounds:
         self.owner = np.zeros(len(X) if self.passing else 0, np.int32)  # the nearest seed
         self.seeds = np.empty((k, X.shape[1]))
 
-    def run(self, chosen: np.ndarray, candidates: np.ndarray | None = None) -> np.ndarray:
+    def run(self, chosen: np.ndarray, candidates: np.ndarray = NONE) -> np.ndarray:
         """Reckon with the latest of the chosen seeds; the potentials, by blocks.
 
         Returns sums of w · D², with the chosen seeds, and with each of the candidates in addition:
         (blocks, 1 + candidates).
         """
         X, weights, _ = self.problem
-        latest = len(chosen) - 1
-        points = X[chosen[-1:] if candidates is None else np.append(chosen[-1], candidates)].astype(np.float64)
-        points *= self.scale
-        self.seeds[latest] = points[0]
+        latest, several = len(chosen) - 1, 1 + len(candidates)
+        group = min(SEED_GROUPS, key=lambda size: -several % size)
+        points = np.empty((several + -several % group, X.shape[1]), self.precision)
         reach = np.full(len(chosen), -1.0)
-        if len(self.owner) and (self.passing or latest % LOOK_AGAIN == 0):
-            slack = (X.shape[1] + 8) * 4 * np.finfo(self.precision).eps
-            _find_reach(self.seeds, points, max(0.25 - slack, 0.0), reach)
-        filled = points[np.minimum(np.arange(len(points) + -len(points) % SEED_GROUP), len(points) - 1)]
-        sums = np.empty((-(-len(X) // BLOCK), len(filled)))
-        grid = cut(len(sums), BLOCK * points.size // 4)
+        look = len(self.owner) and (self.passing or latest % LOOK_AGAIN == 0)
+        slack = (X.shape[1] + 8) * 4 * np.finfo(self.precision).eps
+        _open_round(
+            X, chosen, candidates, self.scale, max(0.25 - slack, 0.0) if look else -1.0, self.seeds, points, reach
+        )
+        sums = np.empty((-(-len(X) // BLOCK), len(points)))
+        grid = cut(len(sums), BLOCK * several * X.shape[1] // 4)
         passed = np.zeros(grid.chunks, np.int64)
         _add_up(
-            grid, X, weights, self.weighted, self.precision.type(self.scale), filled.astype(self.precision), reach,
+            grid, X, weights, self.weighted, self.precision.type(self.scale), points, group, reach,
             latest, self.closest, self.owner, sums, passed,
         )  # fmt: skip
         self.passing = 4 * passed.sum() > 3 * len(X)
         if self.precision == np.float32 and not sums.sum(axis=0).min() > len(X) * SMALLEST:
             return self.again_in_double(chosen, candidates)
-        return sums[:, : len(points)]
+        return sums[:, :several]
 
-    def again_in_double(self, chosen: np.ndarray, candidates: np.ndarray | None) -> np.ndarray:
+    def again_in_double(self, chosen: np.ndarray, candidates: np.ndarray) -> np.ndarray:
         """What ``run`` returns, from scratch in float64 and so from now on."""
         self.precision, self.scale, self.closest = np.dtype(np.float64), 1.0, np.full(len(self.closest), np.inf)
         self.owner[:] = 0
@@ -143,21 +147,32 @@ class _Rounds:
 
 
 @jit
-def _find_reach(seeds, points, share, reach):
-    """Write to reach (seeds,) a share of the squared distance of each seed to the nearest of points (m, d).
+def _open_round(X, chosen, candidates, scale, share, seeds, points, reach):
+    """Write the latest of the chosen rows of X (n, d) and the candidates, scaled, to points (m, d), the last again.
 
-    The share is a quarter, shortened by more than rounding can make of the distances.
+    The latest is added to seeds (k, d) too. If share is not negative, reach (chosen,) gets that share of the squared
+    distance of each seed to the nearest of points: a quarter, shortened by more than rounding can make of it.
     """
-    for s in range(len(reach)):
+    latest, several = len(chosen) - 1, 1 + len(candidates)
+    exact = np.empty((several, X.shape[1]))
+    for j in range(len(points)):
+        row = chosen[latest] if j == 0 or several == 1 else candidates[min(j, several - 1) - 1]
+        for f in range(X.shape[1]):
+            points[j, f] = value = X[row, f] * scale
+            if j < several:
+                exact[j, f] = value
+            if j == 0:
+                seeds[latest, f] = value
+    for s in range(len(reach) if share >= 0 else 0):
         nearest = np.inf
-        for j in range(len(points)):
-            nearest = min(nearest, squared_distance(seeds, s, points, j))
+        for j in range(several):
+            nearest = min(nearest, squared_distance(seeds, s, exact, j))
         reach[s] = nearest * share
 
 
 @sweep
-def _add_up(lo, hi, t, X, weights, weighted, scale, points, reach, latest, closest, owner, sums, passed):
-    """Lower closest by points[0], seed ``latest``, and add up the potentials with each of points (m, d).
+def _add_up(lo, hi, t, X, weights, weighted, scale, points, group, reach, latest, closest, owner, sums, passed):
+    """Lower closest by points[0], seed ``latest``, and add up the potentials with each of points (m, d), in groups.
 
     sums (blocks, m) of blocks lo:hi of rows are of w · min(closest, squared distance to the point). Rows within
     reach[owner] of their seed are passed over, and counted in passed[t]: it is as near to them as any of the points.
@@ -166,28 +181,25 @@ def _add_up(lo, hi, t, X, weights, weighted, scale, points, reach, latest, close
     owned, seed, spare = len(owner) > 0, np.int32(latest), VECTOR_BYTES // points.itemsize
     width = SEED_VECTORS * spare  # rows of a tile
     rows, lanes, near, heavy = tile_room(d + spare, width, m, precision)
+    nobody = np.zeros(width, np.int32)
     origin, here, left = np.zeros(d * spare, precision), np.empty(width, np.int64), np.empty(BLOCK, np.int64)
-    before = np.empty(BLOCK, precision)
     safe = -1 if plain_python else n - 1 - (spare + d - 2) // d  # the last row that can be loaded in whole vectors
     for block in range(lo, hi):
         lanes[:] = 0.0
         first, last = block * BLOCK, min(block * BLOCK + BLOCK, n)
         many, sums[block] = last - first, 0.0
         if reach[0] >= 0:
-            many = 0
-            for i in range(first, last):
-                left[many] = i
-                many += not closest[i] <= reach[owner[i]]
+            many = beyond_reach(closest, owner, reach, first, last, left)
             passed[t] += last - first - many
-        every = many == last - first
-        if not every:
+        every = many > MOST * (last - first)
+        if every:
+            many = last - first
+        else:
             sums[block] = potential_of_others(weights, weighted, closest, left[:many], first, last)
         while many and (last - 1 if every else left[many - 1]) > safe:
             many, last = many - 1, last - 1
             i = last if every else left[many]
             one_row(X, i, weights[i] if weighted else 1.0, scale, points, latest, closest, owner, sums[block])
-        if every and owned:
-            before[: last - first] = closest[first:last]
         for start in range(0, many, width):
             size = min(width, many - start)
             if every and size == width:
@@ -195,7 +207,18 @@ def _add_up(lo, hi, t, X, weights, weighted, scale, points, reach, latest, close
                 pack_rows(X, first + start, origin, scale, rows, SEED_VECTORS)  # type: ignore[call-arg]
                 if weighted:
                     heavy[:] = weights[part]
-                potential_tile(rows, points, closest[part], heavy, lanes, SEED_VECTORS)
+                add_tile(
+                    rows,
+                    points,
+                    closest[part],
+                    owner[part] if owned else nobody,
+                    seed,
+                    heavy,
+                    lanes,
+                    X,
+                    (part.stop) * d,
+                    group,
+                )
                 continue
             for r in range(width):
                 at = start + min(r, size - 1)
@@ -203,18 +226,35 @@ def _add_up(lo, hi, t, X, weights, weighted, scale, points, reach, latest, close
                 near[r] = closest[i]
                 heavy[r] = (weights[i] if weighted else 1.0) if r < size else 0.0
             pack_rows(X, here, origin, scale, rows, SEED_VECTORS)  # type: ignore[call-arg]
-            potential_tile(rows, points, near, heavy, lanes, SEED_VECTORS)
+            add_tile(rows, points, near, nobody, seed, heavy, lanes, X, 0, group)
             heavy[:] = 1.0
             for r in range(size):
                 if near[r] < closest[here[r]]:
                     closest[here[r]] = near[r]
                     if owned:
                         owner[here[r]] = seed
-        if every and owned:
-            after, owners = closest[first:last], owner[first:last]
-            for r in range(len(after)):
-                owners[r] = seed if after[r] < before[r] else owners[r]
         add_lanes(lanes, sums[block])
+
+
+@inlined
+def add_tile(rows, points, closest, owner, seed, weights, lanes, X, ahead, group):
+    """``potential_tile``, for whichever of SEED_GROUPS: its size is compiled in."""
+    if group == SEED_GROUPS[0]:
+        potential_tile(rows, points, closest, owner, seed, weights, lanes, X, ahead, SEED_VECTORS, SEED_GROUPS[0])  # type: ignore[call-arg]
+    elif group == SEED_GROUPS[1]:
+        potential_tile(rows, points, closest, owner, seed, weights, lanes, X, ahead, SEED_VECTORS, SEED_GROUPS[1])  # type: ignore[call-arg]
+    else:
+        potential_tile(rows, points, closest, owner, seed, weights, lanes, X, ahead, SEED_VECTORS, SEED_GROUPS[2])  # type: ignore[call-arg]
+
+
+@jit
+def beyond_reach(closest, owner, reach, first, last, left):
+    """Write the rows first to last that are farther from their seed than its reach to ``left``; how many they are."""
+    many = 0
+    for i in range(first, last):
+        left[many] = i
+        many += not closest[i] <= reach[owner[i]]
+    return many
 
 
 @jit

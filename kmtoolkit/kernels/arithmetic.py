@@ -1,9 +1,11 @@
 """Sums and products that lose nothing: error-free transformations and the binary tree."""
 
-from kmtoolkit.kernels.jit import jit
+from kmtoolkit.kernels.jit import inlined, jit
 
-__all__ = ["add_exact", "merge_pairs", "two_product", "two_sum"]
+__all__ = ["EPS", "NOISE", "add_exact", "merge_pairs", "two_product", "two_sum"]
 
+EPS = 2.0**-52
+NOISE = 16 * EPS  # rounding allowed for, relative to the magnitude of the terms
 SPLITTER = 134217729.0  # 2**27 + 1 halves a float64
 
 
@@ -31,7 +33,7 @@ def two_product(a, b):
     return product, error if error - error == 0.0 else 0.0  # a factor too large to be split
 
 
-@jit
+@inlined
 def add_exact(total, error, at, value):
     """Add a float to the pair total[at] + error[at], which together carry twice the precision."""
     total[at], rounding = two_sum(total[at], value)

@@ -20,7 +20,7 @@ import numpy as np
 
 from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import jit, plain_python
-from kmtoolkit.kernels.simd import GROUP, VECTOR_BYTES, VECTORS, pack_rows, score_tile
+from kmtoolkit.kernels.simd import GROUP, LINE_BYTES, VECTOR_BYTES, VECTORS, pack_rows, score_tile, squared_lengths
 from kmtoolkit.kernels.squared import in_lanes, nearest, nearest_of_row
 
 __all__ = ["closest"]
@@ -42,6 +42,7 @@ def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, names
     n, d = X.shape
     lanes = VECTOR_BYTES // packed.itemsize
     width, padded = VECTORS * lanes, -(-d // lanes) * lanes  # rows of a block, and features in whole vectors
+    line = LINE_BYTES // X.itemsize
     points = np.zeros((padded, width), packed.dtype)
     best, second, margin = np.empty(width, packed.dtype), np.empty(width, packed.dtype), np.empty(width, packed.dtype)
     which = np.empty(width, names_like.dtype)
@@ -55,16 +56,17 @@ def _closest(lo, hi, t, X, origin, scale, packed, offset, bound, features, names
             for r in range(rows):
                 for f in range(d):
                     points[f, r] = (X[first + r, f] - origin[f]) * scale
+        squared_lengths(points, margin, d, VECTORS)  # type: ignore[call-arg]
         for r in range(width):
             best[r] = -np.inf
             second[r] = -np.inf
             which[r] = 0
-            margin[r] = 0
-        for f in range(d):
-            for r in range(width):
-                margin[r] += points[f, r] * points[f, r]
         for j in range(0, offset.size, GROUP):
-            score_tile(points, packed, offset, best, second, which, d, j, VECTORS, GROUP)  # type: ignore[call-arg]
+            done = j // GROUP * 2 * d * line
+            step = line if done < width * d else 0
+            score_tile(
+                points, packed, offset, best, second, which, d, j, X, (first + width) * d + done, step, VECTORS, GROUP
+            )
         unsure = 0
         for r in range(width):
             needed = bound[0] * margin[r] + bound[1] * np.sqrt(margin[r]) + bound[2]

@@ -13,8 +13,8 @@ import numba
 from kmtoolkit.kernels.cache import disk_cache
 
 __all__ = [
-    "COMPILED", "current_threads", "jit", "launch", "layer", "most_threads", "parallel_jit", "plain_python", "prange",
-    "threads_of_numba",
+    "COMPILED", "current_threads", "inlined", "jit", "launch", "layer", "most_threads", "parallel_jit", "plain_python",
+    "prange", "threads_of_numba",
 ]  # fmt: skip
 
 prange = numba.prange
@@ -33,6 +33,11 @@ def _compile(function: Callable, cache: Any, **flags: Any) -> Callable:
 def jit(function: Callable) -> Callable:
     """Compile a kernel that runs on the calling thread."""
     return _compile(function, disk_cache(function))
+
+
+def inlined(function: Callable) -> Callable:
+    """Compile a short kernel that is copied into those that call it; for few columns a call takes longer."""
+    return _compile(function, disk_cache(function), forceinline=True)
 
 
 def parallel_jit(function: Callable, body: Callable) -> Callable:

@@ -10,42 +10,48 @@ from collections.abc import Callable
 import numpy as np
 
 from kmtoolkit.kernels import simd
-from kmtoolkit.kernels.arithmetic import add_exact, two_sum
+from kmtoolkit.kernels.arithmetic import EPS, NOISE, add_exact, merge_pairs, two_product, two_sum
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import jit, plain_python
+from kmtoolkit.kernels.jit import inlined, jit, plain_python
 from kmtoolkit.kernels.simd import CENTER_LANES, LANES
-from kmtoolkit.kernels.statistics import add_row, mix
+from kmtoolkit.kernels.statistics import add_rows, mix
 
 __all__ = [
-    "distances_to", "in_lanes", "lower_closest", "nearest", "nearest_of_row", "row_distances", "settle",
-    "squared_distance",
+    "cluster_totals", "distances_to", "in_lanes", "lower_closest", "nearest", "nearest_of_row", "row_distances",
+    "settle", "squared_distance", "update_drop",
 ]  # fmt: skip
 
 
+BLOCK = 256  # rows that are settled together
 FEW_ROWS = 4  # bringing the centers into lanes takes longer than so many rows
 
 
 @jit
+def _distance_in_eights(X, i, centers, j, whole):
+    """The part of a squared distance that the first ``whole`` features, a multiple of LANES, make."""
+    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
+    for f in range(0, whole, LANES):
+        d0, d1 = np.float64(X[i, f]) - centers[j, f], np.float64(X[i, f + 1]) - centers[j, f + 1]
+        d2, d3 = np.float64(X[i, f + 2]) - centers[j, f + 2], np.float64(X[i, f + 3]) - centers[j, f + 3]
+        d4, d5 = np.float64(X[i, f + 4]) - centers[j, f + 4], np.float64(X[i, f + 5]) - centers[j, f + 5]
+        d6, d7 = np.float64(X[i, f + 6]) - centers[j, f + 6], np.float64(X[i, f + 7]) - centers[j, f + 7]
+        s0, s1, s2, s3 = s0 + d0 * d0, s1 + d1 * d1, s2 + d2 * d2, s3 + d3 * d3
+        s4, s5, s6, s7 = s4 + d4 * d4, s5 + d5 * d5, s6 + d6 * d6, s7 + d7 * d7
+    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+
+
+@inlined
 def squared_distance(X, i, centers, j):
     """The canonical squared distance from row i of X (n, d) to row j of centers (k, d).
 
     Eight sums take every eighth feature each, as far as whole eights go, and are added up in a binary tree; what is
     left of the features follows one by one. So it runs in vectors, and is as exact as it is in turn or more so.
     """
-    d = X.shape[1]
-    whole = d - d % LANES
-    total = 0.0
-    if whole:
-        s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-        for f in range(0, whole, LANES):
-            d0, d1 = np.float64(X[i, f]) - centers[j, f], np.float64(X[i, f + 1]) - centers[j, f + 1]
-            d2, d3 = np.float64(X[i, f + 2]) - centers[j, f + 2], np.float64(X[i, f + 3]) - centers[j, f + 3]
-            d4, d5 = np.float64(X[i, f + 4]) - centers[j, f + 4], np.float64(X[i, f + 5]) - centers[j, f + 5]
-            d6, d7 = np.float64(X[i, f + 6]) - centers[j, f + 6], np.float64(X[i, f + 7]) - centers[j, f + 7]
-            s0, s1, s2, s3 = s0 + d0 * d0, s1 + d1 * d1, s2 + d2 * d2, s3 + d3 * d3
-            s4, s5, s6, s7 = s4 + d4 * d4, s5 + d5 * d5, s6 + d6 * d6, s7 + d7 * d7
-        total = ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
-    for f in range(whole, d):
+    whole, total = 0, 0.0
+    if X.shape[1] >= LANES:
+        whole = X.shape[1] - X.shape[1] % LANES
+        total = _distance_in_eights(X, i, centers, j, whole)
+    for f in range(whole, X.shape[1]):
         difference = np.float64(X[i, f]) - centers[j, f]
         total += difference * difference
     return total
@@ -64,9 +70,17 @@ row_distances: Callable[..., None] = _plain_row_distances if plain_python else s
 def in_lanes(centers: np.ndarray) -> np.ndarray:
     """The centers (k, d) transposed, (d, a multiple of CENTER_LANES), filled up with centers infinitely far away."""
     k, d = centers.shape
-    features = np.full((d, k + -k % CENTER_LANES), np.inf)
-    features[:, :k] = centers.T
+    features = np.empty((d, k + -k % CENTER_LANES))
+    _fill_lanes(centers, features)
     return features
+
+
+@jit
+def _fill_lanes(centers, features):
+    """Write centers (k, d) to features (d, k or more), and infinity behind them."""
+    for f in range(len(features)):
+        for j in range(features.shape[1]):
+            features[f, j] = centers[j, f] if j < len(centers) else np.inf
 
 
 @jit
@@ -130,6 +144,57 @@ def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -
 
 
 @sweep
+def _cluster_totals(lo, hi, t, X, weights, centers, labels, total, error):
+    """Add w · distance of rows lo:hi of X to the entry of their cluster in row t of total and error (chunks, k)."""
+    for i in range(lo, hi):
+        add_exact(total[t], error[t], labels[i], weights[i] * squared_distance(X, i, centers, labels[i]))
+
+
+def cluster_totals(X: np.ndarray, weights: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Sums of w · distance over the rows of each cluster, (2, k) float64: totals, and what rounding lost of them."""
+    (n, d), k = X.shape, len(centers)
+    grid = cut(n, d + 8, most=n // k + 1)
+    pairs = np.zeros((2, grid.chunks, k))
+    _cluster_totals(grid, X, weights, centers, labels, pairs[0], pairs[1])
+    merge_pairs(pairs[0], pairs[1])
+    return pairs[:, 0]
+
+
+@jit
+def update_drop(before, after, counts, mass, mass_error, sums, sums_error, origin, reach, value, out):
+    """Write how far F fell when centers (k, d) moved, what noise may have risen it, and its terms to out (3,).
+
+    With m the mean of a cluster and N its mass, F changes by N(‖new - m‖² - ‖old - m‖²) (Pythagoras), spelt as a
+    product so that nothing large cancels. A right updater may sum the rows of a cluster in any order, in float64. So
+    its centers may be off by as many roundings as there are rows, of numbers of their size; the rows lie within reach
+    (k,) of the old center, or within sqrt(value / N).
+    """
+    drop, lost, terms, noise = 0.0, 0.0, 0.0, 0.0
+    for j in range(len(mass)):
+        if counts[j] == 0:
+            continue
+        fall, fall_lost, apart, old_square, new_square = 0.0, 0.0, 0.0, 0.0, 0.0
+        for f in range(len(origin)):
+            old, new = before[j, f], after[j, f]
+            mean = sums[j, f] / mass[j]
+            product, rounding = two_product(mean, mass[j])
+            rest = (((sums[j, f] - product) - rounding) + (sums_error[j, f] - mean * mass_error[j])) / mass[j]
+            a, b = ((old - origin[f]) - mean) - rest, ((new - origin[f]) - mean) - rest
+            fall, rounding = two_sum(fall, (old - new) * (a + b))
+            fall_lost += rounding
+            apart += a * a + b * b
+            old_square += old * old
+            new_square += new * new
+        drop, rounding = two_sum(drop, mass[j] * (fall + fall_lost))
+        lost += rounding
+        size = np.sqrt(old_square) + np.sqrt(new_square)
+        terms += mass[j] * (apart + NOISE * (size * size))
+        wobble = (NOISE + counts[j] * EPS) * (size + max(reach[j], np.sqrt(value / mass[j])))
+        noise += mass[j] * (wobble * wobble)
+    out[0], out[1], out[2] = drop + lost, NOISE * terms + noise, terms
+
+
+@sweep
 def _lower_closest(lo, hi, t, X, center, closest):
     """closest[lo:hi] = the lesser of itself and the distance to center (1, d)."""
     for i in range(lo, hi):
@@ -143,38 +208,38 @@ def lower_closest(X: np.ndarray, center: np.ndarray, closest: np.ndarray) -> Non
 
 @sweep
 def settle(lo, hi, t, rows, problem, state, accepted, force, moves):
-    """Accept or refuse the changed labels of rows[lo:hi]; state.labels and accepted (n,) agree afterwards.
+    """Accept or refuse the changed labels of rows[lo:hi], or of rows lo:hi if none are named.
 
-    A row moves if its new center is nearer, or equally near with a lower index; ``force`` accepts all, and so
-    does a first assignment (accepted is -1). What moved is recorded in chunk t of moves.
+    A row moves if its new center is nearer, or equally near with a lower index; ``force`` accepts all, and so does a
+    first assignment (accepted is -1). state.labels and accepted (n,) agree afterwards. What moved is recorded in chunk
+    t of moves.
     """
-    X, weights, d = problem.X, problem.sample_weight, problem.X.shape[1]
-    centers, labels, origin = state.centers, state.labels, state.origin
-    sums, sums_error, mass, mass_error = moves.sums[t], moves.sums_error[t], moves.mass[t], moves.mass_error[t]
-    counts, drop, drop_error, change = moves.counts[t], moves.drop[t, 0], moves.drop_error[t, 0], moves.hash[t]
-    moved = 0
-    for r in range(lo, hi):
-        i = rows[r]
-        old, new, weight = accepted[i], labels[i], weights[i]
-        after = squared_distance(X, i, centers, new)
-        before = 0.0
-        if old >= 0:
-            before = squared_distance(X, i, centers, old)
-            if not (force or after < before or (after == before and new < old)):
-                labels[i] = old
-                continue
-            add_row(X, i, -weight, origin, sums[old * d : old * d + d], sums_error[old * d : old * d + d])
-            add_exact(mass, mass_error, old, -weight)
-            counts[old] -= 1
-            change -= mix(i, old)
-        accepted[i] = new
-        add_row(X, i, weight, origin, sums[new * d : new * d + d], sums_error[new * d : new * d + d])
-        add_exact(mass, mass_error, new, weight)
-        counts[new] += 1
-        change += mix(i, new)
-        drop, rounding = two_sum(drop, weight * (before - after))
-        drop_error += rounding
-        moved += 1
+    X, weights, centers, labels = problem.X, problem.sample_weight, state.centers, state.labels
+    drop, drop_error, change = moves.drop[t, 0], moves.drop_error[t, 0], moves.hash[t]
+    moving = np.empty(BLOCK, np.int64)
+    for start in range(lo, hi, BLOCK):
+        many = 0
+        for r in range(start, min(start + BLOCK, hi)):
+            i = np.int64(rows[r]) if len(rows) else r
+            old, new = accepted[i], labels[i]
+            after, before = squared_distance(X, i, centers, new), 0.0
+            if old >= 0:
+                before = squared_distance(X, i, centers, old)
+                if not (force or after < before or (after == before and new < old)):
+                    labels[i] = old
+                    moves.tally[t, 1] += 1
+                    continue
+            moving[many] = i
+            many += 1
+            drop, rounding = two_sum(drop, weights[i] * (before - after))
+            drop_error += rounding
+        moves.tally[t, 0] += many
+        for sign, of in ((-1.0, accepted), (1.0, labels)):
+            add_rows(
+                X, moving[:many], of, weights, sign, state.origin,
+                moves.sums[t], moves.sums_error[t], moves.mass[t], moves.mass_error[t], moves.counts[t],
+            )  # fmt: skip
+        for i in moving[:many]:
+            change += mix(i, labels[i]) - (mix(i, accepted[i]) if accepted[i] >= 0 else np.uint64(0))
+            accepted[i] = labels[i]
     moves.drop[t, 0], moves.drop_error[t, 0], moves.hash[t] = drop, drop_error, change
-    moves.tally[t, 0] += moved
-    moves.tally[t, 1] += hi - lo - moved

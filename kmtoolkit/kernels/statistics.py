@@ -13,11 +13,11 @@ from kmtoolkit.kernels.grid import Grid, cut, sweep
 from kmtoolkit.kernels.jit import jit
 
 __all__ = [
-    "WORN", "Moves", "absorb", "add_row", "cluster_totals", "column_variances", "means", "mix", "new_moves",
-    "update_factors",
+    "WORN", "Moves", "absorb", "add_rows", "column_variances", "means", "mix", "new_moves", "shifts",
 ]  # fmt: skip
 
 
+LONG_ROW = 16  # columns from which vectors are worth their beginning and end
 WORN = 2.0**-40  # a cluster that lost all but this share of its mass is summed afresh: pairs hold some 100 bits
 
 
@@ -39,7 +39,7 @@ def new_moves(rows: int, k: int, d: int) -> tuple[Grid, Moves]:
     """The grid over ``rows`` moved rows and its empty Moves; merging partial sums takes a small part of the time."""
     grid = cut(rows, 16 * d, most=rows // (8 * k) + 1)
     chunks = grid.chunks
-    sums, mass, drop = (np.zeros((2, chunks, m)) for m in (k * d, k, 1))
+    sums, mass, drop = np.zeros((2, chunks, k * d)), np.zeros((2, chunks, k)), np.zeros((2, chunks, 1))
     moves = Moves(
         sums=sums[0],
         sums_error=sums[1],
@@ -64,8 +64,34 @@ def mix(row, label):
 
 
 @jit
-def add_row(X, i, weight, origin, total, error):
-    """Add weight · (x - origin) of row i of X (n, d) to the pairs total (d,) and error (d,)."""
+def add_rows(X, rows, labels, weights, sign, origin, sums, errors, mass, mass_error, counts):
+    """Add sign · weight · (x - origin) of the rows of X (n, d) to the pairs of their clusters; sign is 1 or -1.
+
+    sums and errors (k · d,), mass and mass_error (k,), counts (k,). A row without a cluster, of label -1, is left out.
+    """
+    d = len(origin)
+    for i in rows:
+        j = labels[i]
+        if j < 0:
+            continue
+        weight = sign * weights[i]
+        add_exact(mass, mass_error, j, weight)
+        counts[j] += np.int64(sign)
+        if d >= LONG_ROW:
+            _add_long_row(X, i, weight, origin, sums[j * d : j * d + d], errors[j * d : j * d + d])
+        elif weight == sign:
+            for f in range(d):
+                add_exact(sums, errors, j * d + f, sign * (np.float64(X[i, f]) - origin[f]))
+        else:
+            for f in range(d):
+                value, lost = two_product(weight, np.float64(X[i, f]) - origin[f])
+                add_exact(sums, errors, j * d + f, value)
+                errors[j * d + f] += lost
+
+
+@jit
+def _add_long_row(X, i, weight, origin, total, error):
+    """The same for a row's own cluster, total (d,) and error (d,), in vectors."""
     if weight == 1.0 or weight == -1.0:
         for f in range(len(total)):
             total[f], rounding = two_sum(total[f], weight * (np.float64(X[i, f]) - origin[f]))
@@ -81,10 +107,10 @@ def add_row(X, i, weight, origin, total, error):
 def absorb(moves, sums, sums_error, mass, mass_error, counts, peak):
     """Merge the chunks of moves into sums (k, d), mass (k,), counts (k,) and their errors; empty is exactly 0.
 
-    peak (k,) follows the largest mass. Returns the drop, the numbers of rows moved and refused, and whether a cluster
-    is worn.
+    peak (k,) follows the largest mass. Returns the drop, the numbers of rows moved and refused, the change of the
+    labels' hash, the number of empty clusters, and whether a cluster is worn.
     """
-    worn = False
+    empty, worn = 0, False
     merge_pairs(moves.sums, moves.sums_error)
     merge_pairs(moves.mass, moves.mass_error)
     merge_pairs(moves.drop, moves.drop_error)
@@ -102,9 +128,11 @@ def absorb(moves, sums, sums_error, mass, mass_error, counts, peak):
             mass[j] = mass_error[j] = 0.0
             sums[j] = 0.0
             sums_error[j] = 0.0
+            empty += 1
         peak[j] = max(peak[j], mass[j])
         worn |= counts[j] > 0 and mass[j] < peak[j] * WORN
-    return moves.drop[0, 0] + moves.drop_error[0, 0], moves.tally[:, 0].sum(), moves.tally[:, 1].sum(), worn
+    drop, tally = moves.drop[0, 0] + moves.drop_error[0, 0], moves.tally
+    return drop, tally[:, 0].sum(), tally[:, 1].sum(), moves.hash.sum(), empty, worn
 
 
 @jit
@@ -117,43 +145,23 @@ def means(centers, counts, mass, sums, origin):
 
 
 @jit
-def update_factors(before, after, mass, mass_error, sums, sums_error, origin, out):
-    """Write to out (2, 5, k, d) the factors of five scalar products for each cluster, all 0 for an empty one.
+def shifts(before, after, out):
+    """Write the distances between centers before and after (k, d) to out (k,).
 
-    With a and b the offsets of centers before and after (k, d) from the mean, whose rounding counts, they are
-    (before - after) · (a + b), a · a, b · b, before · before and after · after.
+    Returns the sum of their squares, and the largest magnitude of a value of after, NaN if one is NaN.
     """
-    for j in range(len(mass)):
-        if mass[j] == 0:
-            out[:, :, j] = 0.0
-            continue
-        for f in range(len(origin)):
-            old, new = before[j, f], after[j, f]
-            mean = sums[j, f] / mass[j]
-            product, lost = two_product(mean, mass[j])
-            rest = (((sums[j, f] - product) - lost) + (sums_error[j, f] - mean * mass_error[j])) / mass[j]
-            a, b = ((old - origin[f]) - mean) - rest, ((new - origin[f]) - mean) - rest
-            out[0, 0, j, f], out[1, 0, j, f] = old - new, a + b
-            out[0, 1, j, f] = out[1, 1, j, f] = a
-            out[0, 2, j, f] = out[1, 2, j, f] = b
-            out[0, 3, j, f] = out[1, 3, j, f] = old
-            out[0, 4, j, f] = out[1, 4, j, f] = new
-
-
-@sweep
-def _cluster_totals(lo, hi, t, values, weights, labels, total, error):
-    """Add w · value of rows lo:hi to the entry of their cluster in row t of total and error (chunks, k)."""
-    for i in range(lo, hi):
-        add_exact(total[t], error[t], labels[i], weights[i] * values[i])
-
-
-def cluster_totals(values: np.ndarray, weights: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
-    """Sums of w · value over the rows of each cluster, (2, k) float64: totals, and what rounding lost of them."""
-    grid = cut(len(values), 8, most=len(values) // k + 1)
-    pairs = np.zeros((2, grid.chunks, k))
-    _cluster_totals(grid, values, weights, labels, pairs[0], pairs[1])
-    merge_pairs(pairs[0], pairs[1])
-    return pairs[:, 0]
+    total, largest, nan = 0.0, 0.0, False
+    for j in range(len(out)):
+        square = 0.0
+        for f in range(before.shape[1]):
+            value = after[j, f]
+            way = value - before[j, f]
+            square += way * way
+            largest = max(largest, abs(value))
+            nan |= value != value
+        total += square
+        out[j] = np.sqrt(square)
+    return total, np.nan if nan else largest
 
 
 @sweep

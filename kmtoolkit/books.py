@@ -83,11 +83,11 @@ class Books:
         except BaseException:
             self.accepted[slice(None) if rows is None else rows] = before
             raise
-        drop, moved, refused, change, self.empty, worn = absorb(
+        drop, moved, refused, change, empty, worn = absorb(
             moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts, self.peak
         )
-        self.hash = (self.hash + change) % 2**64
-        return Step(drop, 0.0, 0.0, moved, refused, distances), worn
+        self.hash, self.empty = (self.hash + int(change)) % 2**64, int(empty)
+        return Step(float(drop), 0.0, 0.0, int(moved), int(refused), distances), worn
 
     def refresh(self, clusters: np.ndarray | None = None) -> bool:
         """Sum the rows of the marked clusters (k,) afresh, or of all; whether that changed a digit of the sums."""

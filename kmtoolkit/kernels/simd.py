@@ -34,15 +34,12 @@ from kmtoolkit.kernels.vectors import (
 )  # fmt: skip
 
 __all__ = [
-    "CENTER_LANES", "GROUP", "LANES", "SEED_GROUPS", "SEED_VECTORS", "VECTORS", "VECTOR_BYTES", "pack_rows",
-    "potential_tile", "row_distances", "score_tile", "squared_lengths",
+    "CENTER_LANES", "GROUP", "LANES", "SEED_GROUPS", "SEED_VECTORS", "VECTORS", "VECTOR_BYTES", "add_in_eights",
+    "distance_in_eights", "pack_rows", "potential_tile", "row_distances", "score_tile", "squared_lengths",
 ]  # fmt: skip
 
 VECTORS, GROUP = (4, 6) if MANY_REGISTERS else (2, 6)
-SEED_VECTORS, SEED_GROUPS = (
-    2,
-    (3, 4, 5),
-)  # of potential_tile, whose rows take more memory: float64 often, few centers
+SEED_VECTORS, SEED_GROUPS = 2, (3, 4, 5)  # of potential_tile, whose rows may be float64, and whose centers are few
 CENTER_LANES = VECTOR_BYTES // 8  # centers that row_distances takes at once
 LANES = 8  # sums that a canonical distance is made of, on every target
 SHUFFLED_COLUMNS = 4  # rows of so few columns are transposed as a whole
@@ -237,6 +234,66 @@ def row_distances(typing: Any, X: Any, row: Any, features: Any, first: Any, dist
         return context.get_dummy_value()
 
     return types.void(X, row, features, first, distances), codegen
+
+
+@intrinsic
+def distance_in_eights(typing: Any, X: Any, i: Any, centers: Any, j: Any) -> Any:
+    """What the first features, as far as whole LANES go, add to the canonical distance of row i of X to centers[j]."""
+    source, _ = element(X.dtype)
+    vector = ir.VectorType(ir.DoubleType(), LANES)
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        rows, means = (Array(context, b, signature.args[a], args[a]) for a in (0, 2))
+        d = rows.shape[1]
+        row, mean, sums = b.mul(args[1], d), b.mul(args[3], d), cgutils.alloca_once(b, vector)
+        b.store(ir.Constant(vector, [0.0] * LANES), sums)
+        with cgutils.for_range_slice(b, constant(0), b.and_(d, constant(-LANES)), constant(LANES), intp=INT64) as (
+            at,
+            _,
+        ):
+            values = convert(b, rows.load(b.add(row, at), ir.VectorType(source, LANES)), ir.DoubleType())
+            difference = b.fsub(values, means.load(b.add(mean, at), vector))
+            b.store(b.fadd(b.load(sums), b.fmul(difference, difference)), sums)
+        total = b.load(sums)
+        while total.type.count > 1:
+            even = list(range(0, total.type.count, 2))
+            odd = [lane + 1 for lane in even]
+            total = b.fadd(shuffle(b, total, total, even), shuffle(b, total, total, odd))
+        return b.extract_element(total, ir.Constant(INT32, 0))
+
+    return types.float64(X, i, centers, j), codegen
+
+
+@intrinsic
+def add_in_eights(typing: Any, X: Any, i: Any, sign: Any, origin: Any, sums: Any, errors: Any, start: Any) -> Any:
+    """Add sign · (x - origin) of row i of X (n, d), as far as whole LANES go, to the pairs from ``start`` on.
+
+    origin (d,); sums and errors (start + d or more,), all float64: the sums, and what rounding lost of them (Knuth's
+    two-sum). sign is 1 or -1.
+    """
+    source, _ = element(X.dtype)
+    vector = ir.VectorType(ir.DoubleType(), LANES)
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        rows, center, totals, lost = (Array(context, b, signature.args[a], args[a]) for a in (0, 3, 4, 5))
+        d, sign = rows.shape[1], splat(b, args[2], LANES)
+        row = b.mul(args[1], d)
+        with cgutils.for_range_slice(b, constant(0), b.and_(d, constant(-LANES)), constant(LANES), intp=INT64) as (
+            at,
+            _,
+        ):
+            values = convert(b, rows.load(b.add(row, at), ir.VectorType(source, LANES)), ir.DoubleType())
+            values = b.fmul(b.fsub(values, center.load(at, vector)), sign)
+            place = b.add(args[6], at)
+            before = totals.load(place, vector)
+            total = b.fadd(before, values)
+            part = b.fsub(total, before)
+            rounding = b.fadd(b.fsub(before, b.fsub(total, part)), b.fsub(values, part))
+            totals.store(place, total)
+            lost.store(place, b.fadd(lost.load(place, vector), rounding))
+        return context.get_dummy_value()
+
+    return types.void(X, i, sign, origin, sums, errors, start), codegen
 
 
 @intrinsic

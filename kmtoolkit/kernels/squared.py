@@ -26,18 +26,28 @@ BLOCK = 256  # rows that are settled together
 FEW_ROWS = 4  # bringing the centers into lanes takes longer than so many rows
 
 
+def _plain_distance_in_eights(X, i, centers, j):
+    """The same as ``simd.distance_in_eights``, without vectors."""
+    sums = [0.0] * LANES
+    for f in range(X.shape[1] - X.shape[1] % LANES):
+        difference = float(X[i, f]) - float(centers[j, f])
+        sums[f % LANES] += difference * difference
+    while len(sums) > 1:
+        sums = [sums[at] + sums[at + 1] for at in range(0, len(sums), 2)]
+    return sums[0]
+
+
+distance_in_eights: Callable[..., float] = _plain_distance_in_eights if plain_python else simd.distance_in_eights
+
+
 @jit
-def _distance_in_eights(X, i, centers, j, whole):
-    """The part of a squared distance that the first ``whole`` features, a multiple of LANES, make."""
-    s0 = s1 = s2 = s3 = s4 = s5 = s6 = s7 = 0.0
-    for f in range(0, whole, LANES):
-        d0, d1 = np.float64(X[i, f]) - centers[j, f], np.float64(X[i, f + 1]) - centers[j, f + 1]
-        d2, d3 = np.float64(X[i, f + 2]) - centers[j, f + 2], np.float64(X[i, f + 3]) - centers[j, f + 3]
-        d4, d5 = np.float64(X[i, f + 4]) - centers[j, f + 4], np.float64(X[i, f + 5]) - centers[j, f + 5]
-        d6, d7 = np.float64(X[i, f + 6]) - centers[j, f + 6], np.float64(X[i, f + 7]) - centers[j, f + 7]
-        s0, s1, s2, s3 = s0 + d0 * d0, s1 + d1 * d1, s2 + d2 * d2, s3 + d3 * d3
-        s4, s5, s6, s7 = s4 + d4 * d4, s5 + d5 * d5, s6 + d6 * d6, s7 + d7 * d7
-    return ((s0 + s1) + (s2 + s3)) + ((s4 + s5) + (s6 + s7))
+def _long_distance(X, i, centers, j):
+    """A squared distance over LANES features or more."""
+    total = distance_in_eights(X, np.int64(i), centers, np.int64(j))
+    for f in range(X.shape[1] - X.shape[1] % LANES, X.shape[1]):
+        difference = np.float64(X[i, f]) - centers[j, f]
+        total += difference * difference
+    return total
 
 
 @inlined
@@ -47,11 +57,10 @@ def squared_distance(X, i, centers, j):
     Eight sums take every eighth feature each, as far as whole eights go, and are added up in a binary tree; what is
     left of the features follows one by one. So it runs in vectors, and is as exact as it is in turn or more so.
     """
-    whole, total = 0, 0.0
     if X.shape[1] >= LANES:
-        whole = X.shape[1] - X.shape[1] % LANES
-        total = _distance_in_eights(X, i, centers, j, whole)
-    for f in range(whole, X.shape[1]):
+        return _long_distance(X, i, centers, j)
+    total = 0.0
+    for f in range(X.shape[1]):
         difference = np.float64(X[i, f]) - centers[j, f]
         total += difference * difference
     return total

@@ -10,7 +10,8 @@ import numpy as np
 
 from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs, two_product, two_sum
 from kmtoolkit.kernels.grid import Grid, cut, sweep
-from kmtoolkit.kernels.jit import jit
+from kmtoolkit.kernels.jit import jit, plain_python
+from kmtoolkit.kernels.simd import LANES, add_in_eights
 
 __all__ = [
     "WORN", "Moves", "absorb", "add_rows", "column_variances", "means", "mix", "new_moves", "shifts",
@@ -77,11 +78,15 @@ def add_rows(X, rows, labels, weights, sign, origin, sums, errors, mass, mass_er
         weight = sign * weights[i]
         add_exact(mass, mass_error, j, weight)
         counts[j] += np.int64(sign)
-        if d >= LONG_ROW:
-            _add_long_row(X, i, weight, origin, sums[j * d : j * d + d], errors[j * d : j * d + d])
-        elif weight == sign:
+        if weight == sign and (d < LANES or plain_python):
             for f in range(d):
                 add_exact(sums, errors, j * d + f, sign * (np.float64(X[i, f]) - origin[f]))
+        elif weight == sign:
+            add_in_eights(X, np.int64(i), sign, origin, sums, errors, np.int64(j * d))  # type: ignore[call-arg]
+            for f in range(d - d % LANES, d):
+                add_exact(sums, errors, j * d + f, sign * (np.float64(X[i, f]) - origin[f]))
+        elif d >= LONG_ROW:
+            _add_long_row(X, i, weight, origin, sums[j * d : j * d + d], errors[j * d : j * d + d])
         else:
             for f in range(d):
                 value, lost = two_product(weight, np.float64(X[i, f]) - origin[f])
@@ -91,16 +96,11 @@ def add_rows(X, rows, labels, weights, sign, origin, sums, errors, mass, mass_er
 
 @jit
 def _add_long_row(X, i, weight, origin, total, error):
-    """The same for a row's own cluster, total (d,) and error (d,), in vectors."""
-    if weight == 1.0 or weight == -1.0:
-        for f in range(len(total)):
-            total[f], rounding = two_sum(total[f], weight * (np.float64(X[i, f]) - origin[f]))
-            error[f] += rounding
-    else:
-        for f in range(len(total)):
-            value, lost = two_product(weight, np.float64(X[i, f]) - origin[f])
-            total[f], rounding = two_sum(total[f], value)
-            error[f] += rounding + lost
+    """The same for a weighted row's own cluster, total (d,) and error (d,), in vectors."""
+    for f in range(len(total)):
+        value, lost = two_product(weight, np.float64(X[i, f]) - origin[f])
+        total[f], rounding = two_sum(total[f], value)
+        error[f] += rounding + lost
 
 
 @jit

@@ -10,10 +10,11 @@ __all__ = ["changed"]
 @sweep
 def _count(lo, hi, t, labels, accepted, counts, largest):
     """Add the changes among labels lo:hi to counts[t]; largest[t] is the largest label, those below 0 beyond all."""
+    new, old = labels[lo:hi], accepted[lo:hi]  # loops from 0 on run in vectors: no index can be negative
     many, most = 0, largest[t]
-    for i in range(lo, hi):
-        many += labels[i] != accepted[i]
-        most = max(most, np.uint32(labels[i]))
+    for r in range(len(new)):
+        many += new[r] != old[r]
+        most = max(most, np.uint32(new[r]))
     counts[t] += many
     largest[t] = most
 
@@ -21,10 +22,10 @@ def _count(lo, hi, t, labels, accepted, counts, largest):
 @sweep
 def _list(lo, hi, t, labels, accepted, at, rows):
     """Write the rows among lo:hi whose labels changed to rows, from at[t] on."""
-    place = at[t]
-    for i in range(lo, hi):
-        if labels[i] != accepted[i]:
-            rows[place] = i
+    new, old, place = labels[lo:hi], accepted[lo:hi], at[t]
+    for r in range(len(new)):
+        if new[r] != old[r]:
+            rows[place] = lo + r
             place += 1
     at[t] = place
 

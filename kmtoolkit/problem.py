@@ -8,17 +8,9 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 __all__ = [
-    "Door",
-    "Problem",
-    "State",
-    "admit",
-    "as_centers",
-    "as_numbers",
-    "as_rows",
-    "check_k",
-    "read_only",
+    "Door", "Problem", "State", "admit", "as_centers", "as_numbers", "as_rows", "check_k", "read_only",
     "read_only_state",
-]
+]  # fmt: skip
 
 T = TypeVar("T", bound=type)
 

@@ -24,13 +24,13 @@ def clusters(n, d, dtype=float):
 def test_rows_that_are_passed_over_change_nothing(d, weighted, dtype, monkeypatch):
     X = clusters(3001, d, dtype)
     weights = np.random.default_rng(1).random(len(X)) if weighted else None
-    passed, add_up = [], module._add_up
+    passed, add_up = [], module.add_up
 
     def counted(*args):
         add_up(*args)
         passed.append(args[-1].sum())
 
-    monkeypatch.setattr(module, "_add_up", counted)
+    monkeypatch.setattr(module, "add_up", counted)
     monkeypatch.setattr(module, "FEW_COLUMNS", 10**6)
     without = seeds(X, 60, 0, weights)
     assert sum(passed) == 0

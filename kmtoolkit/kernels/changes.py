@@ -43,6 +43,5 @@ def changed(labels: np.ndarray, accepted: np.ndarray) -> tuple[np.ndarray | None
     rows = None
     if ends[-1] < n:
         rows = np.empty(ends[-1], np.int32 if n < 2**31 else np.int64)
-        if len(rows):
-            _list(grid, labels, accepted, ends - counts, rows)
+        _list(grid, labels, accepted, ends - counts, rows)
     return rows, int(largest.max())

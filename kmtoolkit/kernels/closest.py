@@ -20,8 +20,9 @@ import numpy as np
 
 from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import jit, plain_python
-from kmtoolkit.kernels.simd import GROUP, LINE_BYTES, VECTOR_BYTES, VECTORS, pack_rows, score_tile, squared_lengths
+from kmtoolkit.kernels.simd import GROUP, VECTORS, pack_rows, score_tile, squared_lengths
 from kmtoolkit.kernels.squared import in_lanes, nearest, nearest_of_row
+from kmtoolkit.kernels.vectors import LINE_BYTES, VECTOR_BYTES
 
 __all__ = ["closest"]
 

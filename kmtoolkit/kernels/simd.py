@@ -4,9 +4,6 @@ Rows in lanes: a block of rows lies transposed in memory, one row per lane, so t
 many rows as it has lanes. ``score_tile`` keeps a tile of scores, VECTORS vectors of rows by GROUP centers, in registers
 while it runs over the features; the sizes are such that the tile, VECTORS vectors of rows and one broadcast value fill
 the registers of the target and no more.
-
-Centers in lanes: ``row_distances`` takes one row, wherever it lies, to as many centers as a vector has lanes, by the
-canonical arithmetic.
 """
 
 from itertools import chain
@@ -34,14 +31,11 @@ from kmtoolkit.kernels.vectors import (
 )  # fmt: skip
 
 __all__ = [
-    "CENTER_LANES", "GROUP", "LANES", "SEED_GROUPS", "SEED_VECTORS", "VECTORS", "VECTOR_BYTES", "add_in_eights",
-    "distance_in_eights", "pack_rows", "potential_tile", "row_distances", "score_tile", "squared_lengths",
+    "GROUP", "SEED_GROUPS", "SEED_VECTORS", "VECTORS", "pack_rows", "potential_tile", "score_tile", "squared_lengths",
 ]  # fmt: skip
 
 VECTORS, GROUP = (4, 6) if MANY_REGISTERS else (2, 6)
 SEED_VECTORS, SEED_GROUPS = 2, (3, 4, 5)  # of potential_tile, whose rows may be float64, and whose centers are few
-CENTER_LANES = VECTOR_BYTES // 8  # centers that row_distances takes at once
-LANES = 8  # sums that a canonical distance is made of, on every target
 SHUFFLED_COLUMNS = 4  # rows of so few columns are transposed as a whole
 
 
@@ -194,106 +188,6 @@ def score_tile(
 
     arguments = (points, packed, offset, best, second, which, d, first, X, ahead, step, vectors, group)
     return types.void(*arguments), codegen
-
-
-@intrinsic
-def row_distances(typing: Any, X: Any, row: Any, features: Any, first: Any, distances: Any) -> Any:
-    """Write the canonical squared distances of a row of X (n, d) to centers first to first + CENTER_LANES - 1.
-
-    features (d, a multiple of CENTER_LANES) are the centers, transposed; distances as many, float64.
-    """
-    source, _ = element(X.dtype)
-    vector = ir.VectorType(ir.DoubleType(), CENTER_LANES)
-
-    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        rows, centers, out = (Array(context, b, signature.args[a], args[a]) for a in (0, 2, 4))
-        (_, d), (_, k) = rows.shape, centers.shape
-        start = b.mul(args[1], d)
-        sums = [cgutils.alloca_once(b, vector) for _ in range(LANES)]
-
-        def add_square(feature: Any, total: Any) -> None:
-            value = rows.load(b.add(start, feature), source)
-            value = value if source == ir.DoubleType() else b.fpext(value, ir.DoubleType())
-            center = centers.load(b.add(b.mul(feature, k), args[3]), vector)
-            difference = b.fsub(center, splat(b, value, CENTER_LANES))
-            b.store(b.fadd(b.load(total), b.fmul(difference, difference)), total)
-
-        whole = b.and_(d, constant(-LANES))
-        for total in sums:
-            b.store(ir.Constant(vector, [0.0] * CENTER_LANES), total)
-        with cgutils.for_range_slice(b, constant(0), whole, constant(LANES), intp=INT64) as (feature, _):
-            for lane, total in enumerate(sums):
-                add_square(b.add(feature, constant(lane)), total)
-        values = [b.load(total) for total in sums]
-        while len(values) > 1:
-            values = [b.fadd(*values[at : at + 2]) for at in range(0, len(values), 2)]
-        b.store(values[0], sums[0])
-        with cgutils.for_range_slice(b, whole, d, constant(1), intp=INT64) as (feature, _):
-            add_square(feature, sums[0])
-        out.store(args[3], b.load(sums[0]))
-        return context.get_dummy_value()
-
-    return types.void(X, row, features, first, distances), codegen
-
-
-@intrinsic
-def distance_in_eights(typing: Any, X: Any, i: Any, centers: Any, j: Any) -> Any:
-    """What the first features, as far as whole LANES go, add to the canonical distance of row i of X to centers[j]."""
-    source, _ = element(X.dtype)
-    vector = ir.VectorType(ir.DoubleType(), LANES)
-
-    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        rows, means = (Array(context, b, signature.args[a], args[a]) for a in (0, 2))
-        d = rows.shape[1]
-        row, mean, sums = b.mul(args[1], d), b.mul(args[3], d), cgutils.alloca_once(b, vector)
-        b.store(ir.Constant(vector, [0.0] * LANES), sums)
-        with cgutils.for_range_slice(b, constant(0), b.and_(d, constant(-LANES)), constant(LANES), intp=INT64) as (
-            at,
-            _,
-        ):
-            values = convert(b, rows.load(b.add(row, at), ir.VectorType(source, LANES)), ir.DoubleType())
-            difference = b.fsub(values, means.load(b.add(mean, at), vector))
-            b.store(b.fadd(b.load(sums), b.fmul(difference, difference)), sums)
-        total = b.load(sums)
-        while total.type.count > 1:
-            even = list(range(0, total.type.count, 2))
-            odd = [lane + 1 for lane in even]
-            total = b.fadd(shuffle(b, total, total, even), shuffle(b, total, total, odd))
-        return b.extract_element(total, ir.Constant(INT32, 0))
-
-    return types.float64(X, i, centers, j), codegen
-
-
-@intrinsic
-def add_in_eights(typing: Any, X: Any, i: Any, sign: Any, origin: Any, sums: Any, errors: Any, start: Any) -> Any:
-    """Add sign · (x - origin) of row i of X (n, d), as far as whole LANES go, to the pairs from ``start`` on.
-
-    origin (d,); sums and errors (start + d or more,), all float64: the sums, and what rounding lost of them (Knuth's
-    two-sum). sign is 1 or -1.
-    """
-    source, _ = element(X.dtype)
-    vector = ir.VectorType(ir.DoubleType(), LANES)
-
-    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        rows, center, totals, lost = (Array(context, b, signature.args[a], args[a]) for a in (0, 3, 4, 5))
-        d, sign = rows.shape[1], splat(b, args[2], LANES)
-        row = b.mul(args[1], d)
-        with cgutils.for_range_slice(b, constant(0), b.and_(d, constant(-LANES)), constant(LANES), intp=INT64) as (
-            at,
-            _,
-        ):
-            values = convert(b, rows.load(b.add(row, at), ir.VectorType(source, LANES)), ir.DoubleType())
-            values = b.fmul(b.fsub(values, center.load(at, vector)), sign)
-            place = b.add(args[6], at)
-            before = totals.load(place, vector)
-            total = b.fadd(before, values)
-            part = b.fsub(total, before)
-            rounding = b.fadd(b.fsub(before, b.fsub(total, part)), b.fsub(values, part))
-            totals.store(place, total)
-            lost.store(place, b.fadd(lost.load(place, vector), rounding))
-        return context.get_dummy_value()
-
-    return types.void(X, i, sign, origin, sums, errors, start), codegen
 
 
 @intrinsic

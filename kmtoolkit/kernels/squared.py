@@ -9,11 +9,11 @@ from collections.abc import Callable
 
 import numpy as np
 
-from kmtoolkit.kernels import simd
+from kmtoolkit.kernels import lanes
 from kmtoolkit.kernels.arithmetic import EPS, NOISE, add_exact, merge_pairs, two_product, two_sum
 from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import inlined, jit, plain_python
-from kmtoolkit.kernels.simd import CENTER_LANES, LANES
+from kmtoolkit.kernels.lanes import CENTER_LANES, LANES
 from kmtoolkit.kernels.statistics import add_rows, mix
 
 __all__ = [
@@ -27,7 +27,7 @@ FEW_ROWS = 4  # bringing the centers into lanes takes longer than so many rows
 
 
 def _plain_distance_in_eights(X, i, centers, j):
-    """The same as ``simd.distance_in_eights``, without vectors."""
+    """The same as ``lanes.distance_in_eights``, without vectors."""
     sums = [0.0] * LANES
     for f in range(X.shape[1] - X.shape[1] % LANES):
         difference = float(X[i, f]) - float(centers[j, f])
@@ -37,7 +37,7 @@ def _plain_distance_in_eights(X, i, centers, j):
     return sums[0]
 
 
-distance_in_eights: Callable[..., float] = _plain_distance_in_eights if plain_python else simd.distance_in_eights
+distance_in_eights: Callable[..., float] = _plain_distance_in_eights if plain_python else lanes.distance_in_eights
 
 
 @jit
@@ -67,13 +67,13 @@ def squared_distance(X, i, centers, j):
 
 
 def _plain_row_distances(X, row, features, first, distances):
-    """The same as ``simd.row_distances``, without vectors."""
+    """The same as ``lanes.row_distances``, without vectors."""
     centers = features[:, first : first + CENTER_LANES].T
     for j in range(len(centers)):
         distances[first + j] = squared_distance(X, row, centers, j)
 
 
-row_distances: Callable[..., None] = _plain_row_distances if plain_python else simd.row_distances
+row_distances: Callable[..., None] = _plain_row_distances if plain_python else lanes.row_distances
 
 
 def in_lanes(centers: np.ndarray) -> np.ndarray:

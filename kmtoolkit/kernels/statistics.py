@@ -11,7 +11,7 @@ import numpy as np
 from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs, two_product, two_sum
 from kmtoolkit.kernels.grid import Grid, cut, sweep
 from kmtoolkit.kernels.jit import jit, plain_python
-from kmtoolkit.kernels.simd import LANES, add_in_eights
+from kmtoolkit.kernels.lanes import LANES, add_in_eights
 
 __all__ = [
     "WORN", "Moves", "absorb", "add_rows", "column_variances", "means", "mix", "new_moves", "shifts",

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 import kmtoolkit as km
 from kmtoolkit.books import Books
 from kmtoolkit.kernels.arithmetic import NOISE
+from kmtoolkit.kernels.changes import changed
 from kmtoolkit.objectives import OBJECTIVES
 from kmtoolkit.problem import admit
 
@@ -31,9 +32,10 @@ def propose(books, labels, *, force=False):
 def test_statistics_follow_the_moves_without_drift(seed):
     """After many moves they are what a sum from scratch gives, far rows and heavy rows included."""
     rng = np.random.default_rng(seed)
-    X = rng.normal(size=(40, 2)) * 10.0 ** rng.integers(-6, 7, (40, 1))
-    weights = 10.0 ** rng.integers(-8, 9, 40)
-    books = open_books(X, weights, rng.normal(size=(4, 2)))
+    d = int(rng.choice([2, 8, 11, 17]))
+    X = rng.normal(size=(40, d)) * 10.0 ** rng.integers(-6, 7, (40, 1))
+    weights = 10.0 ** rng.integers(-8, 9, 40) if seed % 2 else np.ones(40)
+    books = open_books(X, weights, rng.normal(size=(4, d)))
     for _ in range(30):
         propose(books, rng.integers(4, size=40), force=True)
     state = books.state
@@ -41,13 +43,29 @@ def test_statistics_follow_the_moves_without_drift(seed):
     for j in range(4):
         mine = state.labels == j
         assert state.mass[j] == pytest.approx(math.fsum(weights[mine]), rel=1e-15)
-        for f in range(2):
+        for f in range(d):
             terms = (
                 Fraction(w) * (Fraction(x) - Fraction(state.origin[f]))
                 for w, x in zip(weights[mine], X[mine, f], strict=True)
             )
             rounding = 1e-30 * float((weights * np.abs(X[:, f])).max())
             assert state.sums[j, f] == pytest.approx(float(sum(terms, Fraction(0))), rel=1e-15, abs=rounding)
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_the_changed_labels_are_found(seed):
+    rng = np.random.default_rng(seed)
+    n, share = int(rng.integers(1, 200)), rng.choice([0.0, 0.1, 0.9, 1.0])
+    accepted = rng.integers(-1, 5, n).astype(np.int32)
+    labels = np.where(rng.random(n) < share, rng.integers(5, 9, n), accepted).astype(np.int32)
+    rows, largest = changed(labels, accepted)
+    different = np.flatnonzero(labels != accepted)
+    if len(different) == n:
+        assert rows is None
+    else:
+        assert rows.dtype == np.int32
+        assert rows.tolist() == different.tolist()
+    assert largest == labels.view(np.uint32).max()
 
 
 def test_an_empty_cluster_has_no_mass_and_no_sums_at_all():

@@ -61,12 +61,17 @@ def test_float64_takes_over_where_squares_leave_the_range_of_float32(d, monkeypa
     assert len(calls) == 2
 
 
-def test_the_potentials_are_those_of_a_naive_sum():
+@pytest.mark.parametrize("several", [1, 2, 3, 4, 5, 8, 9])
+def test_the_potentials_are_those_of_a_naive_sum(several):
     rng = np.random.default_rng(0)
     for d in (2, 9):
         X, weights = rng.normal(size=(1300, d)), rng.random(1300)
         problem = admit(X, 8, weights).problem
-        rounds, chosen, candidates = module._Rounds(problem), np.array([5, 900, 17]), np.array([3, 3, 700, 1299, 44])
+        rounds, chosen, candidates = (
+            module._Rounds(problem),
+            np.array([5, 900, 17]),
+            np.array([3, 3, 700, 1299, 44, 9, 8, 7, 6])[:several],
+        )
         for many in (1, 2):
             rounds.run(chosen[:many])
         sums = rounds.run(chosen, candidates)
@@ -74,7 +79,7 @@ def test_the_potentials_are_those_of_a_naive_sum():
         nearer = [np.minimum(closest, ((X - X[c]) ** 2).sum(1)) for c in (5, *candidates)]
         np.testing.assert_allclose(sums.sum(axis=0), [weights @ D for D in nearer], rtol=1e-12)
         blocks = np.arange(0, 1300, module.BLOCK)
-        np.testing.assert_allclose(sums[:, 3], np.add.reduceat(weights * nearer[3], blocks), rtol=1e-12)
+        np.testing.assert_allclose(sums[:, -1], np.add.reduceat(weights * nearer[-1], blocks), rtol=1e-12)
 
 
 @pytest.mark.compiled

@@ -68,6 +68,15 @@ def test_the_changed_labels_are_found(seed):
     assert largest == labels.view(np.uint32).max()
 
 
+def test_changed_labels_are_found_in_every_chunk():
+    accepted = np.zeros(200_000, np.int32)
+    labels = accepted.copy()
+    labels[::1000] = 7
+    rows, largest = changed(labels, accepted)
+    assert rows.tolist() == list(range(0, 200_000, 1000))
+    assert largest == 7
+
+
 def test_an_empty_cluster_has_no_mass_and_no_sums_at_all():
     """Whatever rounding left: rows came one by one, and leave together, so that the sums are rounded otherwise."""
     books = open_books(np.array([[1.0], [1.0], [1.0], [1.0], [-1.0]]), [0.3, 0.2, 0.1, 1e40, 1.0], [[0.0], [9.0]])

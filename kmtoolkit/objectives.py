@@ -3,6 +3,7 @@
 An objective knows its kernels and the rounding of its numbers; the books (``books.py``) ask it.
 """
 
+import contextlib
 from typing import NamedTuple
 
 import numpy as np
@@ -11,10 +12,14 @@ from kmtoolkit.kernels import squared
 from kmtoolkit.kernels.arithmetic import EPS
 from kmtoolkit.kernels.closest import closest
 from kmtoolkit.kernels.grid import Grid
+from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.kernels.statistics import Moves, column_variances
 from kmtoolkit.problem import Problem, State
 
 __all__ = ["OBJECTIVES", "SquaredEuclidean", "Step"]
+
+
+_AS_IT_IS = contextlib.nullcontext()
 
 
 class Step(NamedTuple):
@@ -76,7 +81,7 @@ class SquaredEuclidean:
     def settle(self, grid: Grid, rows: np.ndarray, problem: Problem, state: State,
                accepted: np.ndarray, force: bool, moves: Moves) -> None:  # fmt: skip
         """Accept or refuse the labels of ``rows``; see ``kernels.squared.settle``."""
-        with np.errstate(over="ignore"):  # the hash wraps around by design
+        with np.errstate(over="ignore") if plain_python else _AS_IT_IS:  # the hash wraps around by design
             squared.settle(grid, rows, problem, state, accepted, force, moves)
 
     def updated(self, state: State, before: np.ndarray, errors: tuple, reach: np.ndarray, value: float) -> Step:

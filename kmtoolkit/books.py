@@ -39,7 +39,7 @@ class Books:
         )
         self.accepted = self.state.labels.copy()
         self.sums_error, self.mass_error = np.zeros((k, d)), np.zeros(k)
-        self.peak = np.zeros(k)  # the largest mass since the rows were last summed afresh
+        self.peak_mass, self.peak_sums = np.zeros(k), np.zeros((k, d))  # the largest since rows were last summed afresh
         self.kept = np.arange(k)  # the original index of each cluster
         self.repaired: list[tuple[int, int]] = []  # rows repaired since the latest plan, and their labels before
         self.hash = 0
@@ -63,29 +63,29 @@ class Books:
         """Accept the labels proposed for rows that lower F (or leave it and lower the index), refuse the others."""
         step, worn = self._move(rows, force, distances)
         if worn:
-            self.refresh((self.state.counts > 0) & (self.state.mass < self.peak * WORN))
+            state = self.state
+            lost = (state.mass < self.peak_mass * WORN) | (np.abs(state.sums) < self.peak_sums * WORN).any(axis=1)
+            self.refresh((state.counts > 0) & lost)
         return step
 
     def _move(self, rows: np.ndarray | None, force: bool, distances: int = 0) -> tuple[Step, bool]:
-        """Settle rows whose label differs from the accepted one; also whether a cluster is worn.
-
-        If no rows are named it is all of them, and none has been accepted.
-        """
+        """Settle rows whose label differs from the accepted one, or all; also whether a cluster is worn."""
         state = self.state
         many = len(state.labels) if rows is None else len(rows)
         if many == 0:
             return Step(0.0, distances=distances), False
         grid, moves = new_moves(many, *state.centers.shape)
-        before = -1 if rows is None else self.accepted[rows]
-        named = _ALL if rows is None else rows
+        named, these = (_ALL, slice(None)) if rows is None else (rows, rows)
+        before = -1 if self.empty == len(state.counts) else self.accepted[these].copy()
         try:
             self.objective.settle(grid, named, self.problem, state, self.accepted, force, moves)
         except BaseException:
-            self.accepted[slice(None) if rows is None else rows] = before
+            self.accepted[these] = before
             raise
         drop, moved, refused, change, empty, worn = absorb(
-            moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts, self.peak
-        )
+            moves, state.sums, self.sums_error, state.mass, self.mass_error, state.counts,
+            self.peak_mass, self.peak_sums,
+        )  # fmt: skip
         self.hash, self.empty = (self.hash + int(change)) % 2**64, int(empty)
         return Step(float(drop), 0.0, 0.0, int(moved), int(refused), distances), worn
 
@@ -101,7 +101,7 @@ class Books:
         with watched(None):  # until all rows are back in the sums
             self._move(rows, force=True)
         self.hash = hash_before
-        self.peak[marked] = state.mass[marked]
+        self.peak_mass[marked], self.peak_sums[marked] = state.mass[marked], np.abs(state.sums[marked])
         return not (np.array_equal(before[0], state.sums) and np.array_equal(before[1], state.mass))
 
     def plan(self, ask: Callable[[np.ndarray, np.ndarray], int | None], repairs: bool) -> list[tuple[int, int]]:
@@ -179,7 +179,7 @@ class Books:
         self.state, self.views = state._replace(labels=labels, **kept), {}
         self.problem = self.problem._replace(k=int(live.sum()))
         self.sums_error, self.mass_error = self.sums_error[live], self.mass_error[live]
-        self.peak, self.kept = self.peak[live], self.kept[live]
+        self.peak_mass, self.peak_sums, self.kept = self.peak_mass[live], self.peak_sums[live], self.kept[live]
         self.accepted, self.empty = labels.copy(), 0
         return True
 

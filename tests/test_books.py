@@ -13,6 +13,7 @@ import kmtoolkit as km
 from kmtoolkit.books import Books
 from kmtoolkit.kernels.arithmetic import NOISE
 from kmtoolkit.kernels.changes import changed
+from kmtoolkit.kernels.grid import watched
 from kmtoolkit.objectives import OBJECTIVES
 from kmtoolkit.problem import admit
 
@@ -75,6 +76,23 @@ def test_changed_labels_are_found_in_every_chunk():
     rows, largest = changed(labels, accepted)
     assert rows.tolist() == list(range(0, 200_000, 1000))
     assert largest == 7
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_a_settlement_cut_short_leaves_what_was_accepted(share, thin_slices):
+    rng = np.random.default_rng(0)
+    books = open_books(rng.normal(size=(200, 1)), np.ones(200), [[0.0], [1.0]])
+    propose(books, rng.integers(2, size=200), force=True)
+    accepted = books.accepted.copy()
+    books.state.labels[: int(200 * share)] ^= 1
+    rows, _ = books.proposed()
+
+    def stop():
+        raise KeyboardInterrupt
+
+    with watched(stop), pytest.raises(KeyboardInterrupt):
+        books.settle(rows, force=True)
+    assert (books.accepted == accepted).all()
 
 
 def test_an_empty_cluster_has_no_mass_and_no_sums_at_all():

@@ -82,6 +82,18 @@ def test_the_potentials_are_those_of_a_naive_sum(several):
         np.testing.assert_allclose(sums[:, -1], np.add.reduceat(weights * nearer[-1], blocks), rtol=1e-12)
 
 
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize(("n", "d"), [(1, 8), (6, 9), (15, 28), (512, 28), (600, 129)])
+def test_the_last_rows_count_as_all_do(n, d, dtype):
+    """They can't be loaded in whole vectors, and are measured one by one."""
+    X = np.random.default_rng(n).normal(size=(n, d)).astype(dtype)
+    rounds = module._Rounds(admit(X, 1).problem)
+    sums = rounds.run(np.array([0]), np.array([n // 2, n - 1])).sum(axis=0) / rounds.scale**2
+    D = [((X.astype(float) - X[c]) ** 2).sum(1) for c in (0, n // 2, n - 1)]
+    naive = [D[0].sum(), np.minimum(D[0], D[1]).sum(), np.minimum(D[0], D[2]).sum()]
+    np.testing.assert_allclose(sums, naive, rtol=1e-5 if dtype == "float32" else 1e-12)
+
+
 @pytest.mark.compiled
 def test_rows_are_drawn_in_proportion_within_and_across_blocks():
     rng = np.random.default_rng(0)

@@ -111,3 +111,12 @@ def test_a_sum_of_weights_that_overflows_is_refused(weight):
 def test_weights_that_underflow_are_refused(weight):
     with pytest.raises(ValueError, match="weighted squares underflow"):
         km.Solver(rng=0).fit([[0.0], [1.0], [2.0]], 2, sample_weight=[weight] * 3)
+
+
+def test_a_cluster_that_loses_outliers_of_several_sizes_keeps_its_mean():
+    """Its sums once held 1e51 and 1e34 beside the rows that stay, more than pairs can hold."""
+    X = np.r_[np.arange(1.0, 21.0), 2.6303410875825687e34, -6.312208209603037e33, 8.349779503466129e51][:, np.newaxis]
+    far = [[0.0], [1e65], [1e65], [1e65]]
+    result = km.Solver(tol=1e-4, verify=True, rng=0).fit(X, 4, init_centers=far)
+    assert result.centers[result.labels[0], 0] == 10.5
+    assert result.objective == 665.0

@@ -6,9 +6,9 @@ potential Σ w D² most.
 
 One pass over the rows does a round: it lowers D by the seed of the round before, and adds up the potential of each
 candidate. A row whose nearest seed is at least 2 D from the new seed and from all candidates is passed over, because
-none of them can be nearer (Raff, IJCAI 2021, section 3): the seeds are the same as without. The sums are kept by blocks
-of rows, so that a row is drawn by looking at blocks, and then at the rows of one. O(n k d · trials) time, less where
-clusters are apart; 12 bytes a row at most.
+none of them can be nearer (Raff, IJCAI 2021, section 3): the seeds are the same as without, unless candidates tie
+within rounding. The sums are kept by blocks of rows, so that a row is drawn by looking at blocks, and then at the rows
+of one. O(n k d · trials) time, less where clusters are apart; 12 bytes a row at most, and 8 for the first draw.
 """
 
 from dataclasses import dataclass
@@ -62,9 +62,9 @@ class KMeansPlusPlus:
     def __call__(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
         X, weights, k = problem
         trials = self.trials or 2 + int(np.log(k))
-        rounds = _Rounds(problem)
         chosen = np.empty(k, np.int64)
         chosen[:1] = draw(weights, 1, rng)
+        rounds = _Rounds(problem)
         potentials = rounds.run(chosen[:1])[:, 0]
         for many in range(1, k):
             if potentials.any():

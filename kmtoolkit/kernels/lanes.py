@@ -21,8 +21,10 @@ LANES = 8  # sums that a canonical distance is made of, on every target
 def row_distances(typing: Any, X: Any, row: Any, features: Any, first: Any, distances: Any) -> Any:
     """Write the canonical squared distances of a row of X (n, d) to centers first to first + CENTER_LANES - 1.
 
-    features (d, a multiple of CENTER_LANES) are the centers, transposed; distances as many, float64.
+    features (d, a multiple of CENTER_LANES) are the centers, transposed; distances as many, both float64.
     """
+    if features.dtype != types.float64:
+        return None
     source, _ = element(X.dtype)
     vector = ir.VectorType(ir.DoubleType(), CENTER_LANES)
 
@@ -60,7 +62,7 @@ def row_distances(typing: Any, X: Any, row: Any, features: Any, first: Any, dist
 @intrinsic
 def distance_in_eights(typing: Any, X: Any, i: Any, centers: Any, j: Any) -> Any:
     """What the first features, as far as whole LANES go, add to the canonical distance of row i of X to centers[j]."""
-    source, _ = element(X.dtype)
+    (source, _), (target, _) = element(X.dtype), element(centers.dtype)
     vector = ir.VectorType(ir.DoubleType(), LANES)
 
     def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
@@ -73,7 +75,8 @@ def distance_in_eights(typing: Any, X: Any, i: Any, centers: Any, j: Any) -> Any
             _,
         ):
             values = convert(b, rows.load(b.add(row, at), ir.VectorType(source, LANES)), ir.DoubleType())
-            difference = b.fsub(values, means.load(b.add(mean, at), vector))
+            center = convert(b, means.load(b.add(mean, at), ir.VectorType(target, LANES)), ir.DoubleType())
+            difference = b.fsub(values, center)
             b.store(b.fadd(b.load(sums), b.fmul(difference, difference)), sums)
         total = b.load(sums)
         while total.type.count > 1:

@@ -180,7 +180,7 @@ def draw_rows(X, weights, weighted, squared_scale, closest, latest, potentials, 
     """Write a row for each of the uniforms, in proportion to w · min(closest, distance to latest (1, d))."""
     whole = potentials.sum()
     for u in range(len(uniforms)):
-        left, at = uniforms[u] * whole, 0
+        left, at, rows[u] = uniforms[u] * whole, 0, 0
         for block in range(len(potentials)):
             if potentials[block] > 0:
                 at = block

@@ -19,7 +19,7 @@ __all__ = [
 
 
 LONG_ROW = 16  # columns from which vectors are worth their beginning and end
-WORN = 2.0**-40  # a cluster that lost all but this share of its mass is summed afresh: pairs hold some 100 bits
+WORN = 2.0**-40  # a cluster that lost all but this share of its mass or sums is summed afresh: pairs hold 100 bits
 
 
 class Moves(NamedTuple):
@@ -104,11 +104,11 @@ def _add_long_row(X, i, weight, origin, total, error):
 
 
 @jit
-def absorb(moves, sums, sums_error, mass, mass_error, counts, peak):
+def absorb(moves, sums, sums_error, mass, mass_error, counts, peak_mass, peak_sums):
     """Merge the chunks of moves into sums (k, d), mass (k,), counts (k,) and their errors; empty is exactly 0.
 
-    peak (k,) follows the largest mass. Returns the drop, the numbers of rows moved and refused, the change of the
-    labels' hash, the number of empty clusters, and whether a cluster is worn.
+    peak_mass (k,) and peak_sums (k, d) follow the largest magnitudes. Returns the drop, the numbers of rows moved and
+    refused, the change of the labels' hash, the number of empty clusters, and whether a cluster is worn.
     """
     empty, worn = 0, False
     merge_pairs(moves.sums, moves.sums_error)
@@ -124,13 +124,16 @@ def absorb(moves, sums, sums_error, mass, mass_error, counts, peak):
             total, rounding = two_sum(sums[j, f], moves.sums[0, j * d + f])
             rounding += moves.sums_error[0, j * d + f]
             sums[j, f], sums_error[j, f] = two_sum(total, sums_error[j, f] + rounding)
+            peak_sums[j, f] = max(peak_sums[j, f], abs(sums[j, f]))
+            worn |= counts[j] > 0 and abs(sums[j, f]) < peak_sums[j, f] * WORN
+        peak_mass[j] = max(peak_mass[j], mass[j])
+        worn |= counts[j] > 0 and mass[j] < peak_mass[j] * WORN
         if counts[j] == 0:
-            mass[j] = mass_error[j] = 0.0
+            mass[j] = mass_error[j] = peak_mass[j] = 0.0
             sums[j] = 0.0
             sums_error[j] = 0.0
+            peak_sums[j] = 0.0
             empty += 1
-        peak[j] = max(peak[j], mass[j])
-        worn |= counts[j] > 0 and mass[j] < peak[j] * WORN
     drop, tally = moves.drop[0, 0] + moves.drop_error[0, 0], moves.tally
     return drop, tally[:, 0].sum(), tally[:, 1].sum(), moves.hash.sum(), empty, worn
 

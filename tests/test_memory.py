@@ -1,0 +1,29 @@
+"""Memory beside the rows: what the documentation promises."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+
+import kmtoolkit as km
+
+N = 200_000
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("weighted", [False, True])
+def test_a_fit_takes_at_most_24_bytes_a_row(dtype, weighted):
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(N, 2)).astype(dtype)
+    weights = rng.random(N) if weighted else None
+    solver = km.Solver(rng=0, max_iter=10)
+    solver.fit(X, 8, sample_weight=weights)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        solver.fit(X, 8, sample_weight=weights)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert peak < 24 * N + 500_000

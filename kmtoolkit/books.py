@@ -1,5 +1,6 @@
 """The books of a hard objective: statistics of the clusters, and how far each half-step lowered F."""
 
+import functools
 import math
 from collections.abc import Callable
 
@@ -16,6 +17,7 @@ from kmtoolkit.problem import Problem, State, read_only, read_only_state
 __all__ = ["Books"]
 
 _ALL = np.empty(0, np.int32)
+ROWS_AT_ONCE = 1 << 14
 
 
 class Books:
@@ -64,9 +66,30 @@ class Books:
         step, worn = self._move(rows, force, distances)
         if worn:
             state = self.state
-            lost = (state.mass < self.peak_mass * WORN) | (np.abs(state.sums) < self.peak_sums * WORN).any(axis=1)
-            self.refresh((state.counts > 0) & lost)
+            faint = np.abs(state.sums) < self.peak_sums * WORN
+            self.peak_sums[faint] = 0.0  # until the next settlement
+            lost = (state.mass < self.peak_mass * WORN) | (faint & ~self.lossless).any(axis=1)
+            if lost.any():
+                self.refresh((state.counts > 0) & lost)
         return step
+
+    @functools.cached_property
+    def lossless(self) -> np.ndarray:
+        """Columns (d,) of which no sum can lose a digit, whatever rows come and go: integers, for example.
+
+        Sums are multiples of the last digit of the least value. What rounding loses of one is at most a last digit of
+        the largest possible sum for each row that comes or goes, and is exact itself while it fits into a float.
+        """
+        X, origin, n = self.problem.X, self.state.origin, len(self.problem.X)
+        if (self.problem.sample_weight != 1).any():
+            return np.zeros(len(origin), np.bool_)
+        least, largest = np.full(len(origin), np.inf), np.zeros(len(origin))
+        for start in range(0, n, ROWS_AT_ONCE):
+            values = np.abs(X[start : start + ROWS_AT_ONCE] - origin)
+            np.maximum(largest, values.max(axis=0), out=largest)
+            np.minimum(least, np.where(values > 0, values, np.inf).min(axis=0), out=least)
+        digits = np.finfo(X.dtype).nmant + 1
+        return 2.0 * n * n * (largest / least) < 2.0 ** (2 * 53 - digits)
 
     def _move(self, rows: np.ndarray | None, force: bool, distances: int = 0) -> tuple[Step, bool]:
         """Settle rows whose label differs from the accepted one, or all; also whether a cluster is worn."""

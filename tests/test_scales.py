@@ -5,6 +5,9 @@ import pytest
 import reference
 
 import kmtoolkit as km
+from kmtoolkit.books import Books
+from kmtoolkit.objectives import OBJECTIVES
+from kmtoolkit.problem import admit
 
 
 @pytest.mark.parametrize("fill", [1e7, 1e12, 1e16, 1e20])
@@ -33,9 +36,6 @@ def test_a_cluster_whose_heavy_rows_leave_is_still_exact(light):
 
 def test_a_fixed_point_is_declared_on_fresh_sums():
     """Rounding left by rows far out must not decide where a cluster rests."""
-    from kmtoolkit.books import Books
-    from kmtoolkit.objectives import OBJECTIVES
-
     X = np.array([[1e150], [1e100], [1.0], [2.0]])
     books = Books(km.Problem(X, np.ones(4), 2), np.array([[0.0], [1.0]]), OBJECTIVES["squared-euclidean"], X[[2, 0]])
     for labels in ([0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0]):
@@ -122,3 +122,33 @@ def test_a_cluster_that_loses_outliers_of_several_sizes_keeps_its_mean():
     result = km.Solver(tol=1e-4, verify=True, rng=0).fit(X, 4, init_centers=far)
     assert result.centers[result.labels[0], 0] == 10.5
     assert result.objective == 665.0
+
+
+@pytest.mark.parametrize(
+    ("column", "weights", "lossless"),
+    [
+        ([0.0, 1.0, 255.0], None, True),
+        ([0.0, 0.0, 0.0], None, True),
+        ([1.0, 1e51, 2.0], None, False),
+        ([1.0, 1e20, 2.0], None, False),
+        ([0.0, 1.0, 255.0], [1.0, 2.0, 1.0], False),
+    ],
+)
+def test_a_column_is_lossless_if_pairs_hold_all_its_digits(column, weights, lossless):
+    door = admit(np.array(column)[:, np.newaxis], 2, weights)
+    books = Books(door.problem, np.zeros((2, 1)), OBJECTIVES["squared-euclidean"], door.box)
+    assert books.lossless.tolist() == [lossless]
+
+
+def test_sums_that_fall_to_0_are_summed_afresh_only_if_they_may_have_lost_digits(monkeypatch):
+    """A column of pixels or counts that is 0 in all rows of a cluster is common, and cheap."""
+    refresh, refreshed = Books.refresh, []
+    monkeypatch.setattr(Books, "refresh", lambda self, *marked: (refreshed.append(marked), refresh(self, *marked))[1])
+    for large, expected in ((255.0, 0), (1e51, 1)):
+        X = np.array([[0.0], [0.0], [1.0], [large]])
+        books = Books(km.Problem(X, np.ones(4), 2), np.zeros((2, 1)), OBJECTIVES["squared-euclidean"], X[[0, 3]])
+        for labels in ([0, 0, 0, 0], [0, 0, 1, 1]):
+            books.state.labels[:] = labels
+            books.settle(books.proposed()[0], force=True)
+        assert len(refreshed) == expected
+        assert books.state.sums[0] == 0

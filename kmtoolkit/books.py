@@ -67,7 +67,7 @@ class Books:
         if worn:
             state = self.state
             faint = np.abs(state.sums) < self.peak_sums * WORN
-            self.peak_sums[faint] = 0.0  # until the next settlement
+            self.peak_sums[faint] = 0.0  # once is enough
             lost = (state.mass < self.peak_mass * WORN) | (faint & ~self.lossless).any(axis=1)
             if lost.any():
                 self.refresh((state.counts > 0) & lost)
@@ -89,7 +89,7 @@ class Books:
             np.maximum(largest, values.max(axis=0), out=largest)
             np.minimum(least, np.where(values > 0, values, np.inf).min(axis=0), out=least)
         digits = np.finfo(X.dtype).nmant + 1
-        return 2.0 * n * n * (largest / least) < 2.0 ** (2 * 53 - digits)
+        return 2.0 * n * n * largest < least * 2.0 ** (2 * 53 - digits)
 
     def _move(self, rows: np.ndarray | None, force: bool, distances: int = 0) -> tuple[Step, bool]:
         """Settle rows whose label differs from the accepted one, or all; also whether a cluster is worn."""

@@ -5,6 +5,7 @@ objective agree at every exit. ``state.shift`` covers repair and update together
 bounds must hear of every move of a center.
 """
 
+import functools
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -55,7 +56,6 @@ class Descent:
     ) -> None:
         self.parts, self.door, self.seed, self.limits, self.verify = parts, door, seed, limits, verify
         self.still = still  # the summed squared shift at or below which the centers are taken to stand still
-        self.rng = np.random.default_rng(next_child(seed))
         self.certified = all(part.row.monotone for part in self.parts)
         self.recorder = Recorder(self.certified)
         self.n_iter = 0
@@ -75,6 +75,11 @@ class Descent:
         self.start = self.initial_centers() if start is None else start
         self.at_assign = self.start  # the centers of the latest assignment
         self.books = Books(door.problem, self.start.copy(), objective, door.box)
+
+    @functools.cached_property
+    def rng(self) -> np.random.Generator:
+        """The restart's own randomness; given centers and a handler that draws nothing need none."""
+        return np.random.default_rng(next_child(self.seed))
 
     def run(self) -> Run:
         """Descend until there is a reason to stop; what Ctrl-C or the clock left unfinished is taken back."""

@@ -79,18 +79,8 @@ def add_up(lo, hi, t, X, weights, weighted, scale, points, group, reach, latest,
                 pack_rows(X, first + start, origin, scale, rows, SEED_VECTORS)  # type: ignore[call-arg]
                 if weighted:
                     heavy[:] = weights[part]
-                _add_tile(
-                    rows,
-                    points,
-                    closest[part],
-                    owner[part] if owned else nobody,
-                    seed,
-                    heavy,
-                    lanes,
-                    X,
-                    (part.stop) * d,
-                    group,
-                )
+                mine = owner[part] if owned else nobody
+                _add_tile(rows, points, closest[part], mine, seed, heavy, lanes, X, part.stop * d, group)
                 continue
             for r in range(width):
                 at = start + min(r, size - 1)

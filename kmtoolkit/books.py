@@ -99,7 +99,9 @@ class Books:
             return Step(0.0, distances=distances), False
         grid, moves = new_moves(many, *state.centers.shape)
         named, these = (_ALL, slice(None)) if rows is None else (rows, rows)
-        before = -1 if self.empty == len(state.counts) else self.accepted[these].copy()
+        before: np.ndarray | int = -1
+        if self.empty < len(state.counts):
+            before = self.accepted.copy() if rows is None else self.accepted[rows]
         try:
             self.objective.settle(grid, named, self.problem, state, self.accepted, force, moves)
         except BaseException:

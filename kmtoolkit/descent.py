@@ -16,7 +16,7 @@ from kmtoolkit.books import Books
 from kmtoolkit.errors import StrategyError
 from kmtoolkit.kernels.arithmetic import NOISE
 from kmtoolkit.kernels.grid import watched
-from kmtoolkit.kernels.statistics import shifts
+from kmtoolkit.kernels.statistics import magnitude, shifts
 from kmtoolkit.objectives import SquaredEuclidean, Step
 from kmtoolkit.options import Abandoned, Limits, next_child
 from kmtoolkit.problem import Door, as_centers
@@ -210,18 +210,17 @@ class Descent:
         before = books.state.centers.copy()
         if self.run_of(part, part.run, books.problem, books.view("centers")) is not None:
             raise self.broken(part, "returned a value; it must write state.centers and return nothing")
-        largest = self.shift()
-        if not largest <= self.door.largest:
+        if not magnitude(books.state.centers) <= self.door.largest:
             self.checked_centers(books.state.centers, part)
+        self.shift()
         self.updated = books.updated(before, max(self.recorder.live, 0.0))
         self.add("update", part, self.updated, self.farthest)
 
-    def shift(self) -> float:
-        """See how far the centers have moved since the latest assignment; the largest magnitude of their values."""
+    def shift(self) -> None:
+        """See how far the centers have moved since the latest assignment."""
         state = self.books.state
-        self.way, largest = shifts(self.at_assign, state.centers, state.shift)
+        self.way = shifts(self.at_assign, state.centers, state.shift)
         self.farthest = float(state.shift.max())
-        return largest
 
     def add(self, phase: str, part: Strategy, step: Step, farthest: float) -> None:
         """Enter a half-step in the trace; without a certificate, its drop is measured from scratch."""

@@ -99,6 +99,8 @@ class _Rounds:
         self.passing = X.shape[1] > FEW_COLUMNS or k > MANY_SEEDS  # whether it pays to look for rows to pass over
         self.owner = np.zeros(len(X) if self.passing else 0, np.int32)  # the nearest seed
         self.seeds = np.empty((k, X.shape[1]))
+        slack = (X.shape[1] + 8) * 4 * float(np.finfo(self.precision).eps)
+        self.share = max(0.25 - slack, 0.0)  # of the squared distance of two seeds, within which rows are passed over
 
     def run(self, chosen: np.ndarray, candidates: np.ndarray = NONE) -> np.ndarray:
         """Reckon with the latest of the chosen seeds; the potentials, by blocks.
@@ -112,10 +114,7 @@ class _Rounds:
         points = np.empty((several + -several % group, X.shape[1]), self.precision)
         reach = np.full(len(chosen), -1.0)
         look = len(self.owner) and (self.passing or latest % LOOK_AGAIN == 0)
-        slack = (X.shape[1] + 8) * 4 * np.finfo(self.precision).eps
-        open_round(
-            X, chosen, candidates, self.scale, max(0.25 - slack, 0.0) if look else -1.0, self.seeds, points, reach
-        )
+        open_round(X, chosen, candidates, self.scale, self.share if look else -1.0, self.seeds, points, reach)
         sums = np.empty((-(-len(X) // BLOCK), len(points)))
         grid = cut(len(sums), BLOCK * several * X.shape[1] // 4)
         passed = np.zeros(grid.chunks, np.int64)

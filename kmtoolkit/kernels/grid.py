@@ -86,10 +86,13 @@ class sweep:
             self.chunk(0, grid.rows, 0, *args)
             _look()
             return
-        bounds = grid.bounds
-        lo, width = bounds[:-1], np.diff(bounds)
-        for s in range(grid.slices):
-            self._run(lo + width * s // grid.slices, lo + width * (s + 1) // grid.slices, args)
+        bounds, slices = grid.bounds, grid.slices
+        lo, hi = bounds[:-1], bounds[1:]
+        for s in range(slices):
+            if slices == 1:
+                self._run(lo, hi, args)
+            else:
+                self._run(lo + (hi - lo) * s // slices, lo + (hi - lo) * (s + 1) // slices, args)
             _look()
 
     def _run(self, lo: np.ndarray, hi: np.ndarray, args: tuple) -> None:

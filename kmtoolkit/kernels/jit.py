@@ -77,7 +77,8 @@ def threads_of_numba(threads: int) -> Iterator[None]:
     """Let Numba use ``threads`` threads for what this thread calls inside a ``with`` block."""
     before = numba.get_num_threads()
     try:
-        numba.set_num_threads(threads)
+        if threads != before:
+            numba.set_num_threads(threads)
         yield
     finally:
         numba.set_num_threads(before)

@@ -14,7 +14,7 @@ from kmtoolkit.kernels.jit import jit, plain_python
 from kmtoolkit.kernels.lanes import LANES, add_in_eights
 
 __all__ = [
-    "WORN", "Moves", "absorb", "add_rows", "column_variances", "means", "mix", "new_moves", "shifts",
+    "WORN", "Moves", "absorb", "add_rows", "column_variances", "magnitude", "means", "mix", "new_moves", "shifts",
 ]  # fmt: skip
 
 
@@ -148,23 +148,28 @@ def means(centers, counts, mass, sums, origin):
 
 
 @jit
-def shifts(before, after, out):
-    """Write the distances between centers before and after (k, d) to out (k,).
+def magnitude(values):
+    """The largest magnitude among values (k, d); NaN if one is NaN."""
+    largest, nan = 0.0, False
+    for j in range(values.shape[0]):
+        for f in range(values.shape[1]):
+            largest = max(largest, abs(values[j, f]))
+            nan |= values[j, f] != values[j, f]
+    return np.nan if nan else largest
 
-    Returns the sum of their squares, and the largest magnitude of a value of after, NaN if one is NaN.
-    """
-    total, largest, nan = 0.0, 0.0, False
+
+@jit
+def shifts(before, after, out):
+    """Write the distances between centers before and after (k, d) to out (k,); the sum of their squares."""
+    total = 0.0
     for j in range(len(out)):
         square = 0.0
         for f in range(before.shape[1]):
-            value = after[j, f]
-            way = value - before[j, f]
+            way = after[j, f] - before[j, f]
             square += way * way
-            largest = max(largest, abs(value))
-            nan |= value != value
         total += square
         out[j] = np.sqrt(square)
-    return total, np.nan if nan else largest
+    return total
 
 
 @sweep

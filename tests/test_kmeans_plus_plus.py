@@ -67,11 +67,8 @@ def test_the_potentials_are_those_of_a_naive_sum(several):
     for d in (2, 9):
         X, weights = rng.normal(size=(1300, d)), rng.random(1300)
         problem = admit(X, 8, weights).problem
-        rounds, chosen, candidates = (
-            module._Rounds(problem),
-            np.array([5, 900, 17]),
-            np.array([3, 3, 700, 1299, 44, 9, 8, 7, 6])[:several],
-        )
+        rounds, chosen = module._Rounds(problem), np.array([5, 900, 17])
+        candidates = np.array([3, 3, 700, 1299, 44, 9, 8, 7, 6])[:several]
         for many in (1, 2):
             rounds.run(chosen[:many])
         sums = rounds.run(chosen, candidates)

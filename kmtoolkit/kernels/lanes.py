@@ -70,10 +70,8 @@ def distance_in_eights(typing: Any, X: Any, i: Any, centers: Any, j: Any) -> Any
         d = rows.shape[1]
         row, mean, sums = b.mul(args[1], d), b.mul(args[3], d), cgutils.alloca_once(b, vector)
         b.store(ir.Constant(vector, [0.0] * LANES), sums)
-        with cgutils.for_range_slice(b, constant(0), b.and_(d, constant(-LANES)), constant(LANES), intp=INT64) as (
-            at,
-            _,
-        ):
+        whole = b.and_(d, constant(-LANES))
+        with cgutils.for_range_slice(b, constant(0), whole, constant(LANES), intp=INT64) as (at, _):
             values = convert(b, rows.load(b.add(row, at), ir.VectorType(source, LANES)), ir.DoubleType())
             center = convert(b, means.load(b.add(mean, at), ir.VectorType(target, LANES)), ir.DoubleType())
             difference = b.fsub(values, center)
@@ -102,10 +100,8 @@ def add_in_eights(typing: Any, X: Any, i: Any, sign: Any, origin: Any, sums: Any
         rows, center, totals, lost = (Array(context, b, signature.args[a], args[a]) for a in (0, 3, 4, 5))
         d, sign = rows.shape[1], splat(b, args[2], LANES)
         row = b.mul(args[1], d)
-        with cgutils.for_range_slice(b, constant(0), b.and_(d, constant(-LANES)), constant(LANES), intp=INT64) as (
-            at,
-            _,
-        ):
+        whole = b.and_(d, constant(-LANES))
+        with cgutils.for_range_slice(b, constant(0), whole, constant(LANES), intp=INT64) as (at, _):
             values = convert(b, rows.load(b.add(row, at), ir.VectorType(source, LANES)), ir.DoubleType())
             values = b.fmul(b.fsub(values, center.load(at, vector)), sign)
             place = b.add(args[6], at)

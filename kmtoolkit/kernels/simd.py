@@ -28,7 +28,7 @@ from kmtoolkit.kernels.vectors import (
     shuffle,
     splat,
     transpose,
-)  # fmt: skip
+)
 
 __all__ = [
     "GROUP", "SEED_GROUPS", "SEED_VECTORS", "VECTORS", "pack_rows", "potential_tile", "score_tile", "squared_lengths",

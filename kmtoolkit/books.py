@@ -8,11 +8,11 @@ import numpy as np
 
 from kmtoolkit.errors import DescentError
 from kmtoolkit.kernels.arithmetic import EPS, NOISE
-from kmtoolkit.kernels.changes import changed
+from kmtoolkit.kernels.changes import changed, changed_among
 from kmtoolkit.kernels.grid import watched
 from kmtoolkit.kernels.statistics import WORN, absorb, new_moves
-from kmtoolkit.objectives import SquaredEuclidean, Step
-from kmtoolkit.problem import Problem, State, read_only, read_only_state
+from kmtoolkit.objectives import NO_WORK, SquaredEuclidean, Step
+from kmtoolkit.problem import Problem, State, Work, read_only, read_only_state
 
 __all__ = ["Books"]
 
@@ -57,13 +57,22 @@ class Books:
             self.views[writable] = self.views[()]._replace(**own)
         return self.views[writable]
 
-    def proposed(self) -> tuple[np.ndarray | None, int]:
-        """The rows whose label differs from the accepted one, (m,), or None for all; and the largest label."""
-        return changed(self.state.labels, self.accepted)
+    def proposed(self, told: np.ndarray | None = None) -> tuple[np.ndarray | None, int]:
+        """The rows whose label differs from the accepted one, (m,), or None for all; and the largest label.
 
-    def settle(self, rows: np.ndarray | None = None, *, force: bool = False, distances: int = 0) -> Step:
+        Only those told, in rising order, are looked at if any are; a label below 0 counts as 2**32 more.
+        """
+        labels = self.state.labels
+        return changed(labels, self.accepted) if told is None else changed_among(told, labels, self.accepted)
+
+    def untold(self) -> int | None:
+        """A row whose label differs from the accepted one after all was settled; None if there is none."""
+        rows, _ = self.proposed()
+        return None if rows is not None and not len(rows) else int(np.argmax(self.state.labels != self.accepted))
+
+    def settle(self, rows: np.ndarray | None = None, *, force: bool = False, work: Work = NO_WORK) -> Step:
         """Accept the labels proposed for rows that lower F (or leave it and lower the index), refuse the others."""
-        step, worn = self._move(rows, force, distances)
+        step, worn = self._move(rows, force)
         if worn:
             state = self.state
             faint = np.abs(state.sums) < self.peak_sums * WORN
@@ -71,7 +80,7 @@ class Books:
             lost = (state.mass < self.peak_mass * WORN) | (faint & ~self.lossless).any(axis=1)
             if lost.any():
                 self.refresh((state.counts > 0) & lost)
-        return step
+        return step._replace(work=work)
 
     @functools.cached_property
     def lossless(self) -> np.ndarray:
@@ -91,12 +100,12 @@ class Books:
         digits = np.finfo(X.dtype).nmant + 1
         return 2.0 * n * n * largest < least * 2.0 ** (2 * 53 - digits)
 
-    def _move(self, rows: np.ndarray | None, force: bool, distances: int = 0) -> tuple[Step, bool]:
+    def _move(self, rows: np.ndarray | None, force: bool) -> tuple[Step, bool]:
         """Settle rows whose label differs from the accepted one, or all; also whether a cluster is worn."""
         state = self.state
         many = len(state.labels) if rows is None else len(rows)
         if many == 0:
-            return Step(0.0, distances=distances), False
+            return Step(0.0), False
         grid, moves = new_moves(many, *state.centers.shape)
         named, these = (_ALL, slice(None)) if rows is None else (rows, rows)
         before: np.ndarray | int = -1
@@ -112,20 +121,21 @@ class Books:
             self.peak_mass, self.peak_sums,
         )  # fmt: skip
         self.hash, self.empty = (self.hash + int(change)) % 2**64, int(empty)
-        return Step(float(drop), 0.0, 0.0, int(moved), int(refused), distances), worn
+        return Step(float(drop), 0.0, 0.0, int(moved), int(refused)), worn
 
     def refresh(self, clusters: np.ndarray | None = None) -> bool:
         """Sum the rows of the marked clusters (k,) afresh, or of all; whether that changed a digit of the sums."""
         state, hash_before = self.state, self.hash
         marked = np.ones(len(state.counts), np.bool_) if clusters is None else clusters
-        before = state.sums.copy(), state.mass.copy()
+        before, proposed = (state.sums.copy(), state.mass.copy()), state.labels.copy()
+        state.labels[:] = self.accepted  # what was never settled is no part of the sums
         rows = None if clusters is None else np.flatnonzero(marked[state.labels])
         self.accepted[slice(None) if rows is None else rows] = -1
         for statistic in (state.sums, self.sums_error, state.mass, self.mass_error, state.counts):
             statistic[marked] = 0
         with watched(None):  # until all rows are back in the sums
             self._move(rows, force=True)
-        self.hash = hash_before
+        state.labels[:], self.hash = proposed, hash_before
         self.peak_mass[marked], self.peak_sums[marked] = state.mass[marked], np.abs(state.sums[marked])
         return not (np.array_equal(before[0], state.sums) and np.array_equal(before[1], state.mass))
 
@@ -164,7 +174,7 @@ class Books:
             self.state.centers[cluster] = self.problem.X[row]
             self.state.labels[row] = cluster
         rows, _ = self.proposed()
-        return self.settle(rows, distances=len(self.problem.X) * (len(plan) + 1))
+        return self.settle(rows, work=NO_WORK._replace(distances=len(self.problem.X) * (len(plan) + 1)))
 
     def updated(self, before: np.ndarray, value: float) -> Step:
         """How far F, about ``value``, fell when the centers moved from ``before`` to where they are.

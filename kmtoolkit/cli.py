@@ -150,6 +150,9 @@ def warmup() -> None:
         X = np.arange(2 * rows, dtype=dtype).reshape(rows, 2)
         for row in registry.rows("initializer"):
             Solver(row.name, rng=0, max_iter=1, threads=2).fit(X, 2).predict(X)
+        for row in registry.rows("assigner"):
+            columns = X if row.columns is None else X[:, : row.columns]
+            Solver("uniform", assign=row.name, rng=0, max_iter=2, threads=2).fit(columns, 2)
     seconds = time.perf_counter() - start
     compiled, loaded = np.subtract(_kernel_counts(), before)
     Console(highlight=False, soft_wrap=True).print(

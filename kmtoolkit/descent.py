@@ -15,11 +15,12 @@ import numpy as np
 from kmtoolkit.books import Books
 from kmtoolkit.errors import StrategyError
 from kmtoolkit.kernels.arithmetic import NOISE
+from kmtoolkit.kernels.changes import row_dtype
 from kmtoolkit.kernels.grid import watched
 from kmtoolkit.kernels.statistics import magnitude, shifts
 from kmtoolkit.objectives import SquaredEuclidean, Step
 from kmtoolkit.options import Abandoned, Limits, next_child
-from kmtoolkit.problem import Door, as_centers
+from kmtoolkit.problem import Door, Work, as_centers
 from kmtoolkit.registry import Strategy
 from kmtoolkit.result import Run, Status
 from kmtoolkit.trace import Recorder
@@ -63,11 +64,10 @@ class Descent:
         self.memory: tuple[Any, ...] = ()  # what the assigner keeps, if it does
         self.plan: list[tuple[int, int]] = []  # repairs due
         self.repaired = False  # whether this iteration began with a repair
-        self.way, self.farthest = (
-            0.0,
-            0.0,
-        )  # of the centers since the latest assignment: Σ shift², and the largest shift
+        self.way = 0.0  # Σ shift² of the centers since the latest assignment
+        self.farthest = 0.0  # the largest of those shifts
         self.moved = 0  # rows that the latest assignment moved
+        self.trusted = False  # whether the assigner told which rows it moved
         self.updated = Step(0.0)  # what the latest update did
         self.seen: set[int] = set()  # hashes of the labels that iterations started from
         self.repairs: Counter[int] = Counter()  # how often labels of that hash were repaired
@@ -111,6 +111,7 @@ class Descent:
             if self.repaired:
                 self.repairs[books.hash] += 1
                 step = books.repair(self.plan)
+                self.tell_assigner()
                 self.shift()
                 self.add("repair", empty, step, self.farthest)
             self.update()
@@ -186,23 +187,48 @@ class Descent:
         if callable(remember):
             self.memory = (self.run_of(part, remember, self.books.problem, self.books.view()),)
 
+    def tell_assigner(self) -> None:
+        """Tell an assigner that remembers which rows were repaired: they are not where it has put them."""
+        part, rows = self.parts.assign, np.array([row for row, _ in self.plan])
+        tell = getattr(part.run, "relabeled", None)
+        if callable(tell):
+            self.run_of(part, tell, self.books.problem, self.books.view(), *self.memory, rows)
+
     def assign(self, phase: str) -> None:
         """Let the assigner propose labels, check them, and settle."""
         books, part = self.books, self.parts.assign
-        if self.run_of(part, part.run, books.problem, books.view("labels"), *self.memory) is not None:
-            raise self.broken(part, "returned a value; it must write state.labels and return nothing")
-        rows, largest = books.proposed()
+        told = self.run_of(part, part.run, books.problem, books.view("labels"), *self.memory)
+        if told is not None:
+            told, self.trusted = self.checked_rows(told), True
+        rows, largest = books.proposed(None if phase == "init" else told)
         if largest >= books.problem.k:
             wrong = largest if largest < 2**31 else int(books.state.labels.min())
             raise self.broken(part, f"wrote label {wrong}; labels must be 0 to {books.problem.k - 1}")
-        counted = getattr(part.run, "distances", None)
-        evaluated = counted(books.problem, *self.memory) if callable(counted) else -1
-        step = books.settle(rows, force=not part.row.monotone, distances=evaluated)
+        tell = getattr(part.run, "work", None)
+        work = self.run_of(part, tell, books.problem, *self.memory) if callable(tell) else Work()
+        if not isinstance(work, Work):
+            raise self.broken(part, f"has a method work that returned {work!r}; it must return a km.Work")
+        step = books.settle(rows, force=not part.row.monotone, work=work)
         if step.refused and part.row.exact:
             raise self.broken(part, f"is declared exact, but proposed {step.refused} labels that are not nearer")
         self.moved = step.moved
         with watched(None):  # until at_assign belongs to these labels, they can not be taken back
             self.add(phase, part, step, self.farthest)
+
+    def checked_rows(self, told: Any) -> np.ndarray:
+        """The rows that the assigner says it moved, in rising order."""
+        n, part = len(self.books.accepted), self.parts.assign
+        if not isinstance(told, np.ndarray) or told.ndim != 1 or told.dtype.kind not in "iu":
+            kind = f"{told.dtype} array of shape {told.shape}" if isinstance(told, np.ndarray) else type(told).__name__
+            raise self.broken(
+                part, f"returned a {kind}; it must return nothing, or a 1-D integer array of rows it moved"
+            )
+        rows: np.ndarray = np.sort(told)
+        if len(rows) and not (rows[0] >= 0 and rows[-1] < n):
+            raise self.broken(part, f"returned rows {rows[0]} to {rows[-1]}; rows are 0 to {n - 1}")
+        if (twice := np.flatnonzero(rows[1:] == rows[:-1])).size:
+            raise self.broken(part, f"returned row {rows[twice[0]]} twice; it must return each row it moved once")
+        return rows.astype(row_dtype(n), copy=False)
 
     def update(self) -> None:
         """Let the updater move the centers, check them, and measure the drop."""
@@ -238,9 +264,13 @@ class Descent:
     def finish(self, status: Status) -> Run:
         """Recompute F and rebuild the trace from it."""
         part = self.parts.assign
+        if self.trusted and (untold := self.books.untold()) is not None:
+            raise self.broken(part, f"changed the label of row {untold}, and did not return it among the rows it moved")
         self.cluster_objectives, value = self.books.cluster_values()
         if part.row.exact and self.verify and len(wrong := self.books.not_nearest()):
             raise self.broken(part, f"is declared exact, but row {wrong[0]} is not at its nearest center")
+        tell = getattr(part.run, "notes", None)
+        self.notes = tuple(self.run_of(part, tell, *self.memory)) if callable(tell) else ()
         self.exact = status is Status.FIXED_POINT and self.moved == 0 and not self.plan
         self.data = Run(self.seed, self.start, self.recorder.rebuilt(value), value, self.n_iter, status)
         return self.data

@@ -14,12 +14,14 @@ from kmtoolkit.kernels.closest import closest
 from kmtoolkit.kernels.grid import Grid
 from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.kernels.statistics import Moves, column_variances
-from kmtoolkit.problem import Problem, State
+from kmtoolkit.problem import Problem, State, Work
 
-__all__ = ["OBJECTIVES", "SquaredEuclidean", "Step"]
+__all__ = ["NO_WORK", "OBJECTIVES", "SquaredEuclidean", "Step"]
 
 
 _AS_IT_IS = contextlib.nullcontext()
+
+NO_WORK = Work(0, 0, 0)
 
 
 class Step(NamedTuple):
@@ -30,7 +32,7 @@ class Step(NamedTuple):
     terms: float = 0.0  # the magnitude of the terms that the drop was added up from, beyond F itself
     moved: int = 0  # rows that changed cluster
     refused: int = 0  # rows whose proposed cluster was not nearer
-    distances: int = 0  # distances evaluated
+    work: Work = NO_WORK  # what it took
 
 
 class SquaredEuclidean:

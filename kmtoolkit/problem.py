@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar
 import numpy as np
 
 __all__ = [
-    "Door", "Problem", "State", "admit", "as_centers", "as_numbers", "as_rows", "check_k", "read_only",
+    "Door", "Problem", "State", "Work", "admit", "as_centers", "as_numbers", "as_rows", "check_k", "read_only",
     "read_only_state",
 ]  # fmt: skip
 
@@ -80,6 +80,27 @@ class State(NamedTuple):
     sums: np.ndarray
     origin: np.ndarray
     shift: np.ndarray
+
+
+class Work(NamedTuple):
+    """What an assigner tells of its latest call, by its method ``work``; the defaults stand for what it does not tell.
+
+    Attributes
+    ----------
+    distances : int
+        Distances evaluated; -1 if it does not tell.
+    survivors : int
+        Rows that bounds could not spare, so that they were compared with centers; -1 if it does not tell.
+    memory : int
+        Bytes that it keeps between calls; -1 if it does not tell.
+    engine : str
+        The method that did the work, if there are several to choose from.
+    """
+
+    distances: int = -1
+    survivors: int = -1
+    memory: int = -1
+    engine: str = ""
 
 
 def __getattr__(name: str) -> Any:

@@ -46,6 +46,8 @@ class Row:
         Whether an empty-cluster handler fills every cluster that can be filled.
     drops : bool
         Whether empty clusters are removed instead of filled.
+    columns : int, optional
+        The most columns of X that it takes; any number by default.
     reference, cost : str
         The source of the idea; time and memory.
     """
@@ -60,6 +62,7 @@ class Row:
     sparse: bool = False
     repairs: bool = True
     drops: bool = False
+    columns: int | None = None
     reference: str = ""
     cost: str = ""
 
@@ -67,6 +70,8 @@ class Row:
         for fact in ("exact", "monotone", "weights", "sparse", "repairs", "drops"):
             if not isinstance(getattr(self, fact), bool):
                 raise TypeError(f"{fact} is {getattr(self, fact)!r}; it must be True or False")
+        if self.columns is not None and not (type(self.columns) is int and self.columns > 0):
+            raise TypeError(f"columns is {self.columns!r}; it must be a positive int, or None")
         if self.scope not in ("statistics", "rows"):
             raise ValueError(f"scope is {self.scope!r}; it must be 'statistics' or 'rows'")
 

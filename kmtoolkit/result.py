@@ -95,6 +95,8 @@ class Result:
         Index of the best restart, the first of equals.
     objective_name : str
         What was minimized, such as ``squared-euclidean``.
+    notes : tuple of str
+        What the assigner has to say: which methods ``auto`` chose, and why.
     """
 
     centers: np.ndarray
@@ -112,6 +114,7 @@ class Result:
     runs: tuple[Run, ...]
     best: int
     objective_name: str
+    notes: tuple[str, ...] = ()
 
     def predict(self, X: Any) -> np.ndarray:
         """The index of the nearest center of each row, the lowest among equals.
@@ -189,6 +192,7 @@ class Result:
             f"certificate {verdict} in {len(trace)} half-steps ({proof})",
             f"rebuilt     from the end to the start with a relative error of {trace.rebuild_error:.1e}",
         ]
+        lines += [f"assigner    {note}" for note in self.notes]
         if len(self.empty):
             lines.append(f"empty       {', '.join(map(str, self.empty))}")
         if len(self.dropped):

@@ -15,7 +15,7 @@ from kmtoolkit.kernels.threads import sharing_threads
 from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean
 from kmtoolkit.options import Abandoned, Limits, Snapshot, as_seed, check_options, copy_seed, interrupts, same, spell
 from kmtoolkit.problem import Door, admit, as_centers, read_only
-from kmtoolkit.registry import check_partners, resolve
+from kmtoolkit.registry import ROLES, check_partners, resolve
 from kmtoolkit.result import Result, Run, Status
 
 __all__ = ["Solver"]
@@ -138,6 +138,7 @@ class Solver:
         """
         limits = Limits(self.max_iter, self.max_seconds, self.callback, self.progress)
         door = admit(X, k, sample_weight)
+        self._check_columns(door.problem.X.shape[1])
         given = self.init.centers if isinstance(self.init, Explicit) else None
         if init_centers is not None:
             given = init_centers.centers if isinstance(init_centers, Result) else init_centers
@@ -152,6 +153,15 @@ class Solver:
         if limits.interrupted and ended is not Status.CALLBACK:  # maybe after the last iteration
             result = replace(result, status=Status.INTERRUPTED, exact_fixed_point=False)
         return result
+
+    def _check_columns(self, columns: int) -> None:
+        """Refuse X if it has more columns than one of the strategies takes."""
+        for part in self._parts:
+            most = part.row.columns
+            if most is not None and columns > most:
+                name = ROLES[part.row.role]
+                raise ValueError(f"{part} takes {most} column{'s' if most > 1 else ''}, but X has {columns}; "
+                                 f"use {name}={getattr(Solver, name)!r}")  # fmt: skip
 
     def _descend(
         self, door: Door, given: np.ndarray | None, restarts: int, limits: Limits
@@ -220,4 +230,5 @@ def _result(door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status |
         runs=runs,
         best=next(i for i, run in enumerate(runs) if run is data),
         objective_name=books.objective.name,
+        notes=descent.notes,
     )

@@ -28,7 +28,11 @@ COLUMNS = {
     "empty": np.int64,
     "max_shift": np.float64,
     "distances": np.int64,
+    "survivors": np.int64,
+    "memory": np.int64,
+    "engine": np.str_,
 }
+TOOK = ("seconds", "distances", "survivors", "memory", "engine")
 
 
 class Trace:
@@ -58,6 +62,12 @@ class Trace:
     distances : ndarray of int64
         Distances that the assigner evaluated, or that finding rows for empty clusters took; -1 if the assigner does
         not tell.
+    survivors : ndarray of int64
+        Rows that the assigner's bounds could not spare; -1 if it does not tell.
+    memory : ndarray of int64
+        Bytes that the assigner keeps between its calls; -1 if it does not tell.
+    engine : ndarray of str
+        The method that an assigner with several, such as ``auto``, used.
     certified : bool
         True if every strategy promises descent, so that each drop was judged; False if F was only recorded.
     largest_rise : float
@@ -92,6 +102,9 @@ class Trace:
     empty: np.ndarray
     max_shift: np.ndarray
     distances: np.ndarray
+    survivors: np.ndarray
+    memory: np.ndarray
+    engine: np.ndarray
 
     def __init__(
         self, columns: dict[str, Sequence[Any]], certified: bool, largest_rise: float, rebuild_error: float
@@ -117,10 +130,10 @@ class Trace:
         return len(self.objective)
 
     def __eq__(self, other: object) -> bool:
-        """Equal in everything but the seconds."""
+        """Equal in everything but what it took, which the clock has a say in."""
         if not isinstance(other, Trace):
             return NotImplemented
-        names = [name for name in COLUMNS if name != "seconds"]
+        names = [name for name in COLUMNS if name not in TOOK]
         return self.certified == other.certified and all(
             np.array_equal(getattr(self, name), getattr(other, name)) for name in names
         )
@@ -176,7 +189,7 @@ class Recorder:
         self.anchor = self.live if phase == "init" else self.anchor
         self.terms += step.terms
         self.rows.append((iteration, phase, self.live, drop, step.noise, time.perf_counter() - self.start,
-                          step.moved, step.refused, empty, max_shift, step.distances))  # fmt: skip
+                          step.moved, step.refused, empty, max_shift, *step.work))  # fmt: skip
         logger.debug("iteration %d, %s: objective %.10g, %d rows moved", iteration, phase, self.live, step.moved)
 
     def mark(self) -> None:

@@ -79,7 +79,8 @@ SOLVER = [
     ("init", dict(init=[[1], [1, 2]]), ValueError, "init is not a rectangular array of numbers"),
     ("init", dict(init="kmeans++"), ValueError, "unknown initializer 'kmeans++'; did you mean 'k-means++'?"),
     ("assign", dict(assign="dens"), ValueError, "unknown assigner 'dens'; did you mean 'dense'?"),
-    ("assign", dict(assign="hamerly-zzz"), ValueError, "unknown assigner 'hamerly-zzz'; known are 'auto', 'dense'"),
+    ("assign", dict(assign="zzz"), ValueError, "unknown assigner 'zzz'; known are 'auto', "),
+    ("assign", dict(assign="hamerli"), ValueError, "unknown assigner 'hamerli'; did you mean 'hamerly'"),
     ("assign", dict(assign="mean"), ValueError, "unknown assigner 'mean'; 'mean' is an updater: pass it as update="),
     ("update", dict(update="meen"), ValueError, "unknown updater 'meen'; did you mean 'mean'?"),
     ("empty", dict(empty="farthets"), ValueError, "unknown empty handler 'farthets'; did you mean 'farthest'?"),
@@ -189,7 +190,7 @@ def test_partners_with_different_objectives():
 STRATEGIES = [
     ("assign", lambda p, s: s.labels.fill(p.k), r"wrote label 3; labels must be 0 to 2 \(iteration 0\)"),
     ("assign", lambda p, s: None, r"wrote label -1; labels must be 0 to 2 \(iteration 0\)"),
-    ("assign", lambda p, s: s.labels.copy(), "returned a value; it must write state.labels and return nothing"),
+    ("assign", lambda p, s: [], "returned a list; it must return nothing, or a 1-D integer array of rows it moved"),
     (
         "update",
         lambda p, s: s.centers.fill(np.nan),

@@ -336,6 +336,38 @@ def test_assigners_that_are_not_exact(strategy):
         testing.check_assigner(strategy)
 
 
+def forgets_the_last(problem, state):
+    before = state.labels.copy()
+    nearest(problem, state)
+    return np.flatnonzero(state.labels != before)[:-1]
+
+
+class TellsLate:
+    """Returns the rows that it moved at the call before: once nothing moves, all have been told."""
+
+    def init(self, problem, state):
+        return [np.arange(0)]
+
+    def __call__(self, problem, state, memory):
+        before = state.labels.copy()
+        nearest(problem, state)
+        memory.append(np.flatnonzero(state.labels != before))
+        return memory[-2]
+
+
+@pytest.mark.parametrize("strategy", [forgets_the_last, TellsLate])
+def test_assigners_that_do_not_tell_what_they_moved(strategy):
+    assert ", and is not among the " in verdict("assigner", strategy, "tells-every-row-it-moved")
+
+
+def test_an_assigner_may_tell_more_than_it_moved():
+    def all_rows(problem, state):
+        nearest(problem, state)
+        return np.arange(len(problem.X))
+
+    testing.check_assigner(all_rows, examples=5)
+
+
 def test_a_tie_is_shown_with_few_small_integers():
     km.assigner("test-highest", exact=True)(highest_of_equals)
     message = verdict("assigner", highest_of_equals, "takes-the-nearest")

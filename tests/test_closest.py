@@ -24,7 +24,8 @@ def oracle(X, centers):
 def by_tiles(X, centers, precision):
     """The labels, and the share of rows that the tiles left undecided."""
     labels = np.full(len(X), -7, np.int32)
-    return labels, module._score(read_only(X), centers, labels, module._prepare(X, centers, precision))
+    packed = module.pack(X, centers, PRECISIONS.index(precision))
+    return labels, module._label(read_only(X), packed, labels)
 
 
 def equal(X, centers):
@@ -118,9 +119,9 @@ def test_near_ties(seed, dtype, d, k):
 
 def test_many_undecided_rows_choose_the_next_precision(monkeypatch):
     """Float32 where it decides, float64 where that does, and the canonical function where none does."""
-    calls, score = [], module._score
+    calls, label = [], module._label
     monkeypatch.setattr(
-        module, "_score", lambda *args: (calls.append((len(args[0]), args[3][2].dtype)), score(*args))[1]
+        module, "_label", lambda *args: (calls.append((len(args[0]), args[1].groups.dtype)), label(*args))[1]
     )
     rng = np.random.default_rng(0)
     easy = rng.normal(size=(20_000, 4))
@@ -135,7 +136,7 @@ def test_many_undecided_rows_choose_the_next_precision(monkeypatch):
 
 
 def test_one_center_and_small_problems_need_no_tiles(monkeypatch):
-    monkeypatch.setattr(module, "_score", None)
+    monkeypatch.setattr(module, "_label", None)
     X = np.random.default_rng(0).normal(size=(100, 2))
     for k in (1, 3):
         labels = np.full(100, -1, np.int32)
@@ -154,8 +155,8 @@ for n, d, k, dtype in ((3000, 2, 30, "d"), (1000, 3, 13, "f"), (700, 37, 20, "f"
     X.flags.writeable = False
     right, labels = np.empty((2, n), np.int32)
     nearest(X, centers, right)
-    for precision in (np.float32, np.float64):
-        module._score(X, centers, labels, module._prepare(X, centers, precision))
+    for level in (0, 1):
+        module._label(X, module.pack(X, centers, level), labels)
         wrong += int((labels != right).sum())
 asm = "".join(module._closest.chunk.inspect_asm().values())
 registers = [name for name in ("xmm", "ymm", "zmm") if "%" + name in asm]

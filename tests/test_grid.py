@@ -281,7 +281,7 @@ class TestExactSums:
 
 
 def test_a_step_that_says_nothing_more_did_nothing_more():
-    assert Step(1.0) == (1.0, 0.0, 0.0, 0, 0, 0)
+    assert Step(1.0) == (1.0, 0.0, 0.0, 0, 0, (0, 0, 0, ""))
 
 
 def test_a_body_may_take_nothing_more():

@@ -88,8 +88,8 @@ def test_an_assigner_with_memory():
             memory.append(state.shift.max())
             numpy_nearest(problem, state)
 
-        def distances(self, problem, memory):
-            return 1000 + len(memory)
+        def work(self, problem, memory):
+            return km.Work(distances=1000 + len(memory))
 
     counting = Counting()
     result = km.Solver("random", assign=counting, n_init=2, rng=0, tol=0).fit(X, 3)
@@ -120,7 +120,9 @@ def test_objects_and_lambdas_do_not_replace_each_other_silently():
             km.assigner("test-object")(target())
 
 
-@pytest.mark.parametrize(("fact", "value", "error"), [("exact", "no", TypeError), ("scope", "all", ValueError)])
+@pytest.mark.parametrize(
+    ("fact", "value", "error"), [("exact", "no", TypeError), ("scope", "all", ValueError), ("columns", "1", TypeError)]
+)
 def test_facts_are_checked(fact, value, error):
     with pytest.raises(error, match=f"{fact} is '{value}'; it must be"):
         km.assigner("test-fact", **{fact: value})

@@ -66,7 +66,8 @@ def test_trace_as_data():
     trace = RESULT.trace
     columns = trace.to_dict()
     assert list(columns) == ["iteration", "phase", "objective", "drop", "noise", "seconds",
-                             "moved", "refused", "empty", "max_shift", "distances"]  # fmt: skip
+                             "moved", "refused", "empty", "max_shift",
+                             "distances", "survivors", "memory", "engine"]  # fmt: skip
     assert json.loads(json.dumps(columns)) == columns
     frame = pd.DataFrame(columns)
     assert len(frame) == len(trace) == 1 + 2 * RESULT.n_iter

@@ -29,6 +29,7 @@ def public_name(row: registry.Row) -> str:
 def facts(row: registry.Row) -> list[str]:
     """The cells of a row's line in the table, after the name."""
     flags = [flag for flag in FLAGS if getattr(row, flag) and (flag not in FLAGS[4:] or row.role == "empty_handler")]
+    flags += [] if row.columns is None else [f"columns ≤ {row.columns}"]
     return [" or ".join(row.objectives), ", ".join(flags), row.scope, row.cost, row.reference]
 
 

@@ -8,7 +8,7 @@ in parallel chunks. O(n k d) time, O(k d) memory, and O(k + d) per chunk.
 from dataclasses import dataclass
 
 from kmtoolkit.kernels.closest import closest
-from kmtoolkit.problem import Problem, State
+from kmtoolkit.problem import Problem, State, Work
 from kmtoolkit.registry import assigner
 
 
@@ -27,6 +27,7 @@ class Dense:
     def __call__(self, problem: Problem, state: State) -> None:
         closest(problem.X, state.centers, state.labels)
 
-    def distances(self, problem: Problem) -> int:
-        """The number of distances a call evaluates."""
-        return len(problem.X) * problem.k
+    def work(self, problem: Problem) -> Work:
+        """All distances of all rows."""
+        n = len(problem.X)
+        return Work(distances=n * problem.k, survivors=n, memory=0)

@@ -1,10 +1,13 @@
-"""Which labels differ from the accepted ones."""
+"""Which labels differ from the accepted ones, and which rows an assigner has moved."""
 
 import numpy as np
 
-from kmtoolkit.kernels.grid import cut, sweep
+from kmtoolkit.kernels.grid import Grid, cut, sweep
+from kmtoolkit.kernels.jit import inlined, jit
 
-__all__ = ["changed"]
+__all__ = ["FEW", "changed", "changed_among", "gathered", "note", "room_for_moves", "row_dtype"]
+
+FEW = 16  # a list of moved rows is worth its while up to one row in so many
 
 
 @sweep
@@ -42,6 +45,64 @@ def changed(labels: np.ndarray, accepted: np.ndarray) -> tuple[np.ndarray | None
     ends = counts.cumsum()
     rows = None
     if ends[-1] < n:
-        rows = np.empty(ends[-1], np.int32 if n < 2**31 else np.int64)
+        rows = np.empty(ends[-1], row_dtype(n))
         _list(grid, labels, accepted, ends - counts, rows)
     return rows, int(largest.max())
+
+
+def changed_among(told: np.ndarray, labels: np.ndarray, accepted: np.ndarray) -> tuple[np.ndarray, int]:
+    """The same of the rows told (m,), in rising order, alone."""
+    rows = np.empty(len(told), told.dtype)
+    many, largest = _sieve(told, labels, accepted, rows)
+    return rows[:many], int(largest)
+
+
+@jit
+def _sieve(told, labels, accepted, rows):
+    """Write the rows told whose labels changed to rows; their number, and the largest of their labels."""
+    many, largest = 0, np.uint32(0)
+    for i in told:
+        rows[many] = i
+        if labels[i] != accepted[i]:
+            many += 1
+            largest = max(largest, np.uint32(labels[i]))
+    return many, largest
+
+
+def row_dtype(n: int) -> type:
+    """The smallest integers that tell n rows apart."""
+    return np.int32 if n < 2**31 else np.int64
+
+
+def room_for_moves(grid: Grid) -> tuple[np.ndarray, np.ndarray]:
+    """Where the chunks of a sweep ``note`` the rows they move: lists (chunks, m), and their lengths (chunks,), 0."""
+    longest = -(-grid.rows // grid.chunks)
+    return np.empty((grid.chunks, longest // FEW + 1), np.int64), np.zeros(grid.chunks, np.int64)
+
+
+@inlined
+def note(lists, lengths, t, row):
+    """Note that chunk t has moved a row; a list that is full counts on."""
+    at = lengths[t]
+    if at < lists.shape[1]:
+        lists[t, at] = row
+    lengths[t] = at + 1
+
+
+def gathered(lists: np.ndarray, lengths: np.ndarray) -> np.ndarray | None:
+    """The rows that all chunks noted, (m,); None if they were too many for a list."""
+    if (lengths > lists.shape[1]).any():
+        return None
+    rows = np.empty(lengths.sum(), np.int64)
+    _join(lists, lengths, rows)
+    return rows
+
+
+@jit
+def _join(lists, lengths, rows):
+    """Write what the chunks noted to rows, one chunk after the other."""
+    at = 0
+    for t in range(len(lists)):
+        for r in range(lengths[t]):
+            rows[at] = lists[t, r]
+            at += 1

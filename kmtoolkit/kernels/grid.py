@@ -39,11 +39,17 @@ class Grid(NamedTuple):
         return np.arange(self.chunks + 1, dtype=np.int64) * self.rows // self.chunks
 
 
-def cut(rows: int, operations: int, most: int = MAX_CHUNKS) -> Grid:
-    """Cut ``rows`` rows of ``operations`` each into ``most`` chunks or fewer."""
+def cut(rows: int, operations: int, most: int = MAX_CHUNKS, together: int = 0) -> Grid:
+    """Cut ``rows`` rows of ``operations`` each into ``most`` chunks or fewer.
+
+    If a number of rows works best ``together``, slices are no thinner than so many rows of each chunk.
+    """
     work = rows * operations
     chunks = max(min(work // OPERATIONS_PER_CHUNK, rows, most, MAX_CHUNKS), 1)
-    return Grid(rows, chunks, 1 + work // OPERATIONS_PER_SLICE)
+    slices = 1 + work // OPERATIONS_PER_SLICE
+    if together:
+        slices = max(min(slices, rows // (chunks * together)), 1)
+    return Grid(rows, chunks, slices)
 
 
 @contextlib.contextmanager

@@ -9,9 +9,28 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from kmtoolkit.kernels.vectors import INT32, INT64, VECTOR_BYTES, Array, constant, convert, element, shuffle, splat
+from kmtoolkit.kernels.vectors import (
+    INT32,
+    INT64,
+    LINE_BYTES,
+    VECTOR_BYTES,
+    Array,
+    constant,
+    convert,
+    element,
+    shuffle,
+    splat,
+)
 
-__all__ = ["CENTER_LANES", "LANES", "add_in_eights", "distance_in_eights", "row_distances"]
+__all__ = [
+    "CENTER_LANES",
+    "LANES",
+    "add_in_eights",
+    "distance_in_eights",
+    "prefetch_row",
+    "row_distances",
+    "two_nearest",
+]
 
 CENTER_LANES = VECTOR_BYTES // 8  # centers that row_distances takes at once
 LANES = 8  # sums that a canonical distance is made of, on every target
@@ -26,24 +45,33 @@ def row_distances(typing: Any, X: Any, row: Any, features: Any, first: Any, dist
     if features.dtype != types.float64:
         return None
     source, _ = element(X.dtype)
-    vector = ir.VectorType(ir.DoubleType(), CENTER_LANES)
 
     def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
         rows, centers, out = (Array(context, b, signature.args[a], args[a]) for a in (0, 2, 4))
-        (_, d), (_, k) = rows.shape, centers.shape
-        start = b.mul(args[1], d)
-        sums = [cgutils.alloca_once(b, vector) for _ in range(LANES)]
+        out.store(args[3], squares(b, rows, source, args[1], centers, args[3], centers.shape[1]))
+        return context.get_dummy_value()
 
-        def add_square(feature: Any, total: Any) -> None:
-            value = rows.load(b.add(start, feature), source)
-            value = value if source == ir.DoubleType() else b.fpext(value, ir.DoubleType())
-            center = centers.load(b.add(b.mul(feature, k), args[3]), vector)
-            difference = b.fsub(center, splat(b, value, CENTER_LANES))
-            b.store(b.fadd(b.load(total), b.fmul(difference, difference)), total)
+    return types.void(X, row, features, first, distances), codegen
 
-        whole = b.and_(d, constant(-LANES))
+
+def squares(b: ir.IRBuilder, rows: Array, source: Any, row: Any, centers: Array, at: Any, step: Any) -> Any:
+    """The canonical squared distances of a row to CENTER_LANES centers; their features lie at ``at``, step apart."""
+    d = rows.shape[1]
+    vector, start = ir.VectorType(ir.DoubleType(), CENTER_LANES), b.mul(row, d)
+    sums = [cgutils.alloca_once(b, vector) for _ in range(LANES)]
+
+    def add_square(feature: Any, total: Any) -> None:
+        value = rows.load(b.add(start, feature), source)
+        value = value if source == ir.DoubleType() else b.fpext(value, ir.DoubleType())
+        center = centers.load(b.add(b.mul(feature, step), at), vector)
+        difference = b.fsub(center, splat(b, value, CENTER_LANES))
+        b.store(b.fadd(b.load(total), b.fmul(difference, difference)), total)
+
+    zero, whole = ir.Constant(vector, [0.0] * CENTER_LANES), b.and_(d, constant(-LANES))
+    b.store(zero, sums[0])
+    with b.if_then(b.icmp_signed("!=", whole, constant(0))):
         for total in sums:
-            b.store(ir.Constant(vector, [0.0] * CENTER_LANES), total)
+            b.store(zero, total)
         with cgutils.for_range_slice(b, constant(0), whole, constant(LANES), intp=INT64) as (feature, _):
             for lane, total in enumerate(sums):
                 add_square(b.add(feature, constant(lane)), total)
@@ -51,12 +79,79 @@ def row_distances(typing: Any, X: Any, row: Any, features: Any, first: Any, dist
         while len(values) > 1:
             values = [b.fadd(*values[at : at + 2]) for at in range(0, len(values), 2)]
         b.store(values[0], sums[0])
-        with cgutils.for_range_slice(b, whole, d, constant(1), intp=INT64) as (feature, _):
-            add_square(feature, sums[0])
-        out.store(args[3], b.load(sums[0]))
+    with cgutils.for_range_slice(b, whole, d, constant(1), intp=INT64) as (feature, _):
+        add_square(feature, sums[0])
+    return b.load(sums[0])
+
+
+@intrinsic
+def two_nearest(typing: Any, X: Any, row: Any, lists: Any, names: Any, first: Any, many: Any) -> Any:
+    """The two least canonical squared distances of a row of X (n, d) to listed centers, and the name of the nearest.
+
+    lists (groups, d, CENTER_LANES) float64 are centers in lanes, names (groups, CENTER_LANES) int32 are theirs; groups
+    first to first + many - 1 are looked at. Of equals it is the lowest name.
+    """
+    if lists.dtype != types.float64 or names.dtype != types.int32:
+        return None
+    source, _ = element(X.dtype)
+    vector, integers = ir.VectorType(ir.DoubleType(), CENTER_LANES), ir.VectorType(INT32, CENTER_LANES)
+    far, none = ir.Constant(vector, [float("inf")] * CENTER_LANES), ir.Constant(integers, [2**31 - 1] * CENTER_LANES)
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        rows, centers, labels = (Array(context, b, signature.args[a], args[a]) for a in (0, 2, 3))
+        best, second, which = (cgutils.alloca_once(b, kind) for kind in (vector, vector, integers))
+        for place, value in ((best, far), (second, far), (which, none)):
+            b.store(value, place)
+        end = b.add(args[4], args[5])
+        with cgutils.for_range_slice(b, args[4], end, constant(1), intp=INT64) as (group, _):
+            at = b.mul(group, constant(CENTER_LANES))
+            distance = squares(b, rows, source, args[1], centers, b.mul(at, rows.shape[1]), constant(CENTER_LANES))
+            name, top, owner = labels.load(at, integers), b.load(best), b.load(which)
+            first_of_equals = b.and_(b.fcmp_ordered("==", distance, top), b.icmp_signed("<", name, owner))
+            better = b.or_(b.fcmp_ordered("<", distance, top), first_of_equals)
+            b.store(_lesser(b, b.load(second), b.select(better, top, distance)), second)
+            b.store(b.select(better, distance, top), best)
+            b.store(b.select(better, name, owner), which)
+        top, owner = b.load(best), b.load(which)
+        least = _least(b, top)
+        tied = b.fcmp_ordered("==", top, splat(b, least, CENTER_LANES))
+        winner = _least(b, b.select(tied, owner, none))
+        mine = b.icmp_signed("==", owner, splat(b, winner, CENTER_LANES))
+        runner_up = _least(b, b.select(mine, b.load(second), top))
+        return context.make_tuple(b, signature.return_type, (least, runner_up, b.sext(winner, INT64)))
+
+    answer = types.Tuple((types.float64, types.float64, types.int64))
+    return answer(X, row, lists, names, first, many), codegen
+
+
+def _lesser(b: ir.IRBuilder, one: Any, other: Any) -> Any:
+    """Lane by lane, the lesser of two vectors."""
+    whole = isinstance(one.type.element, ir.IntType)
+    return b.select(b.icmp_signed("<", one, other) if whole else b.fcmp_ordered("<", one, other), one, other)
+
+
+def _least(b: ir.IRBuilder, vector: Any) -> Any:
+    """The least of the lanes of a vector."""
+    lanes = vector.type.count
+    while lanes > 1:
+        lanes //= 2
+        low, high = list(range(lanes)), list(range(lanes, 2 * lanes))
+        vector = _lesser(b, shuffle(b, vector, vector, low), shuffle(b, vector, vector, high))
+    return b.extract_element(vector, ir.Constant(INT32, 0))
+
+
+@intrinsic
+def prefetch_row(typing: Any, X: Any, i: Any) -> Any:
+    """Ask for row i of X (n, d)."""
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        rows = Array(context, b, signature.args[0], args[0])
+        d, line = rows.shape[1], constant(LINE_BYTES // rows.bytes)
+        with cgutils.for_range_slice(b, constant(0), d, line, intp=INT64) as (at, _):
+            rows.prefetch(b.add(b.mul(args[1], d), at))
         return context.get_dummy_value()
 
-    return types.void(X, row, features, first, distances), codegen
+    return types.void(X, i), codegen
 
 
 @intrinsic

@@ -31,7 +31,8 @@ from kmtoolkit.kernels.vectors import (
 )
 
 __all__ = [
-    "GROUP", "SEED_GROUPS", "SEED_VECTORS", "VECTORS", "pack_rows", "potential_tile", "score_tile", "squared_lengths",
+    "GROUP", "SEED_GROUPS", "SEED_VECTORS", "VECTORS", "keep_scores", "pack_rows", "potential_tile", "score_tile",
+    "squared_lengths",
 ]  # fmt: skip
 
 VECTORS, GROUP = (4, 6) if MANY_REGISTERS else (2, 6)
@@ -133,6 +134,58 @@ def prefetch_two(b: Any, memory: Array, ahead: Any, step: Any, feature: Any) -> 
         memory.prefetch(b.add(ahead, b.mul(at, step)))
 
 
+def scored(
+    b: Any, block: Array, centers: Array, offsets: Array, d: Any, first: Any, shape: tuple[int, int, int], besides: Any
+) -> list[list[Any]]:
+    """The scores of a block of rows against centers from ``first`` on: for each center, vectors of rows.
+
+    shape says how many centers, vectors, and lanes. besides(feature) adds what is done meanwhile for each feature.
+    """
+    several, many, lanes = shape
+    real = ir.FloatType() if offsets.bytes == 4 else ir.DoubleType()
+    vector = ir.VectorType(real, lanes)
+    scores = [[cgutils.alloca_once(b, vector) for _ in range(many)] for _ in range(several)]
+    for g in range(several):
+        offset = splat(b, offsets.load(b.add(first, constant(g)), real), lanes)
+        for v in range(many):
+            b.store(offset, scores[g][v])
+    with cgutils.for_range(b, d, intp=INT64) as feature:
+        besides(feature.index)
+        at = b.mul(feature.index, constant(many * lanes))
+        rows = [block.load(b.add(at, constant(v * lanes)), vector) for v in range(many)]
+        at = b.add(b.mul(first, d), b.mul(feature.index, constant(several)))
+        for g in range(several):
+            value = splat(b, centers.load(b.add(at, constant(g)), real), lanes)
+            for v in range(many):
+                b.store(multiply_add(b, rows[v], value, b.load(scores[g][v])), scores[g][v])
+    return [[b.load(score) for score in row] for row in scores]
+
+
+@intrinsic
+def keep_scores(
+    typing: Any, points: Any, packed: Any, offset: Any, scores: Any, d: Any, first: Any, vectors: Any, group: Any
+) -> Any:
+    """Write the scores of a block of rows against centers first to first + group - 1 to scores (centers, rows).
+
+    The others are as ``score_tile`` takes them.
+    """
+    if not literal(vectors, group):
+        return None
+    _, size = element(points.dtype)
+    shape = (group.literal_value, vectors.literal_value, VECTOR_BYTES // size)
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        block, centers, offsets, out = (Array(context, b, signature.args[a], args[a]) for a in range(4))
+        _, many, lanes = shape
+        for g, row in enumerate(scored(b, block, centers, offsets, args[4], args[5], shape, lambda _: None)):
+            at = b.mul(b.add(args[5], constant(g)), constant(many * lanes))
+            for v, score in enumerate(row):
+                out.store(b.add(at, constant(v * lanes)), score)
+        return context.get_dummy_value()
+
+    return types.void(points, packed, offset, scores, d, first, vectors, group), codegen
+
+
 @intrinsic
 def score_tile(
     typing: Any, points: Any, packed: Any, offset: Any, best: Any, second: Any, which: Any,
@@ -156,26 +209,23 @@ def score_tile(
             Array(context, b, signature.args[a], args[a]) for a in range(6)
         )
         features, start, memory = args[6], args[7], Array(context, b, signature.args[8], args[8])
-        scores = [[cgutils.alloca_once(b, vector) for _ in range(many)] for _ in range(several)]
-        for g in range(several):
-            offset = splat(b, offsets.load(b.add(start, constant(g)), real), lanes)
-            for v in range(many):
-                b.store(offset, scores[g][v])
-        with cgutils.for_range(b, features, intp=INT64) as feature:
-            prefetch_two(b, memory, args[9], args[10], feature.index)
-            at = b.mul(feature.index, constant(many * lanes))
-            rows = [block.load(b.add(at, constant(v * lanes)), vector) for v in range(many)]
-            at = b.add(b.mul(start, features), b.mul(feature.index, constant(several)))
-            for g in range(several):
-                value = splat(b, centers.load(b.add(at, constant(g)), real), lanes)
-                for v in range(many):
-                    b.store(multiply_add(b, rows[v], value, b.load(scores[g][v])), scores[g][v])
+        shape = (several, many, lanes)
+        scores = scored(
+            b,
+            block,
+            centers,
+            offsets,
+            features,
+            start,
+            shape,
+            lambda at: prefetch_two(b, memory, args[9], args[10], at),
+        )
         number = splat(b, b.trunc(start, integer) if size == 4 else start, lanes)
         for v in range(many):
             lane = constant(v * lanes)
             top, two, owner = tops.load(lane, vector), seconds.load(lane, vector), owners.load(lane, names)
             for g in range(several):
-                score = b.load(scores[g][v])
+                score = scores[g][v]
                 better = b.fcmp_ordered(">", score, top)
                 loser = b.select(b.fcmp_ordered("<", score, top), score, top)
                 two = b.select(b.fcmp_ordered(">", loser, two), loser, two)

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 
 from kmtoolkit.problem import Problem, admit
+from kmtoolkit.registry import Row
 
 __all__ = ["Case", "big", "weighted", "zoo"]
 
@@ -65,11 +66,22 @@ class Case:
         centers[1:] += reach * np.arange(1, self.k)[:, np.newaxis]
         return replace(self, init_centers=centers)
 
-    def suited(self, role: str) -> "Case":
-        """The case as it suits a role: only initializers are asked for the start, and handlers get empty clusters."""
-        if role == "initializer":
-            return replace(self, init_centers=None)
-        return self.emptied() if role == "empty_handler" else self.started()
+    def narrowed(self, columns: int | None) -> "Case":
+        """The case with the first columns only, if there are more; None leaves all."""
+        if columns is None or columns >= self.X.shape[1]:
+            return self
+        start = None if self.init_centers is None else self.init_centers[:, :columns].copy()
+        return replace(self, X=self.X[:, :columns].copy(), init_centers=start)
+
+    def suited(self, row: Row) -> "Case":
+        """The case as it suits a strategy: columns that it takes, and for a handler a start with empty clusters.
+
+        Only initializers are asked for the start.
+        """
+        case = self.narrowed(row.columns)
+        if row.role == "initializer":
+            return replace(case, init_centers=None)
+        return case.emptied() if row.role == "empty_handler" else case.started()
 
 
 def _column(*values: float) -> np.ndarray:

@@ -169,7 +169,7 @@ def combinations(strategy: Strategy) -> list[dict[str, str]]:
 
 
 def _own(role: str) -> list[Row]:
-    return [row for row in rows_of("kmtoolkit") if row.role == role and row.monotone]
+    return [row for row in rows_of("kmtoolkit") if row.role == role and row.monotone and row.columns is None]
 
 
 def home(run: Any) -> str:

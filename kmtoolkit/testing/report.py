@@ -38,7 +38,8 @@ def snippet(strategy: Strategy, case: Case, code: str) -> str:
     if case.source:
         shown = ["k", "init_centers", "seed"]
         data = [f"from kmtoolkit.testing.awkward import {case.source}", "",
-                f"X, sample_weight = {case.source}().X, {case.source}().sample_weight"]  # fmt: skip
+                f"X = {case.source}().X[:, :{case.X.shape[1]}]",
+                f"sample_weight = {case.source}().sample_weight"]  # fmt: skip
     data += [f"{name} = {spell(getattr(case, name))}" for name in shown]
     options = ", ".join(f"{name!r}: {value!r}" for name, value in OPTIONS.items())
     return "\n".join([

@@ -122,6 +122,30 @@ def _judge_labels(problem: Problem, state: State, code: str, iteration: int) -> 
         )  # fmt: skip
 
 
+@rule("assigner")
+def tells_every_row_it_moved(strategy: Strategy, case: Case) -> None:
+    """If an assigner returns rows after its first call, all rows whose label it changed are among them."""
+    options: dict[str, Any] = {"update": wander(case.seed)}
+    calls = 0
+
+    def look(run: Any, problem: Problem, state: State, *memory: Any) -> Any:
+        nonlocal calls
+        before = state.labels.copy()
+        returned = run(problem, state, *memory)
+        if run is strategy.run:  # not its method init
+            moved = np.flatnonzero(state.labels != before)
+            untold = moved[~np.isin(moved, returned)] if calls and returned is not None else moved[:0]
+            for i in map(int, untold[:1]):
+                raise Broken(
+                    f"row {i} went from cluster {before[i]} to {state.labels[i]} in iteration {calls}, and is not "
+                    f"among the {len(returned)} rows returned", WANDER + call(**options, max_iter=calls),
+                )  # fmt: skip
+            calls += 1
+        return returned
+
+    settled(watched(strategy, look), case, **options)
+
+
 @rule("assigner", when=lambda row: row.exact)
 def single_precision_rows_change_no_label(strategy: Strategy, case: Case) -> None:
     """Rows in float32 give the labels of the same values in float64."""

@@ -54,15 +54,20 @@ def same_bits_for_any_number_of_threads(strategy: Strategy, case: Case) -> None:
 def compiles_nothing_twice(strategy: Strategy, case: Case) -> None:
     """A later fit compiles nothing, whatever its shapes, layout and weights, if its rows have a dtype seen before."""
     for known in zoo():
-        suited = known.suited(strategy.row.role)
+        suited = known.suited(strategy.row)
         for dtype in (np.float32, np.float64):
             settled(strategy, suited, X=suited.X.astype(dtype))
+    across = 3 if strategy.row.columns is None else 1
     variants: dict[str, dict[str, Any]] = {
         "X=np.asfortranarray(X)": {"X": np.asfortranarray(case.X)},
         "X=np.repeat(X, 2, axis=0)[::2]": {"X": np.repeat(case.X, 2, axis=0)[::2]},
         "X=X.astype(np.float32)": {"X": case.X.astype(np.float32)},
         "sample_weight=np.arange(len(X)) % 3": {"sample_weight": np.arange(len(case.X)) % 3},
-        "X=np.tile(X, (7, 3)), k=11, init_centers=None": {"X": np.tile(case.X, (7, 3)), "k": 11, "init_centers": None},
+        f"X=np.tile(X, (7, {across})), k=11, init_centers=None": {
+            "X": np.tile(case.X, (7, across)),
+            "k": 11,
+            "init_centers": None,
+        },
     }
     for spelt, variant in variants.items():
         with event.install_recorder("numba:compile") as compiled:

@@ -34,7 +34,7 @@ def smallest(
 
 def attempt(judge: Callable[[Strategy, Case], None], strategy: Strategy, case: Case) -> Found | None:
     """Try one case; whatever the strategy raises breaks the rule, but for the right of ``error`` to stop a fit."""
-    case = case.suited(strategy.row.role)
+    case = case.suited(strategy.row)
     try:
         judge(strategy, case)
     except Broken as broken:

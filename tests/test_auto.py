@@ -1,0 +1,96 @@
+"""What ``auto`` chooses, when it changes its mind, and what it tells about it."""
+
+import numpy as np
+import pytest
+
+import kmtoolkit as km
+from kmtoolkit.assigners import auto
+from kmtoolkit.problem import Problem
+
+
+def blobs(n, d, k, spread=4.0, seed=0):
+    rng = np.random.default_rng(seed)
+    return spread * rng.normal(size=(k, d))[rng.integers(k, size=n)] + rng.normal(size=(n, d))
+
+
+def chosen(n, d, k, limit=1 << 32):
+    return auto.prior(Problem(np.empty((n, d)), np.ones(1), k), limit)
+
+
+@pytest.mark.parametrize(
+    ("n", "d", "k", "engine"),
+    [
+        (150, 4, 3, "dense"),  # little work
+        (1_000_000, 2, 1, "dense"),  # one center
+        (1_000_000, 1, 8, "sorted-1d"),
+        (1_000_000, 2, 100, "tree"),
+        (1_000_000, 3, 1000, "tree"),
+        (500_000, 8, 50, "hamerly"),
+    ],
+)
+def test_the_prior(n, d, k, engine):
+    assert chosen(n, d, k)[0] == engine
+
+
+def test_memory_limit_is_kept():
+    n, d, k = 100_000, 2, 100
+    for limit, engine in [(25 * n, "tree"), (25 * n - 1, "hamerly"), (4 * n, "hamerly"), (4 * n - 1, "dense")]:
+        assert chosen(n, d, k, limit)[0] == engine
+    X = blobs(50_000, 2, 100)
+    for limit in (1 << 32, 300_000, 100_000):
+        trace = km.kmeans(X, 100, assign=km.assigners.Auto(memory_limit=limit), init="uniform", rng=0, max_iter=5).trace
+        assert trace.memory.max() <= max(limit, 1.2 * 25 * len(X))
+
+
+def test_a_tree_is_planted_only_after_the_calls_that_it_costs():
+    X = blobs(200_000, 2, 10)
+    _, _, rest = chosen(*X.shape, 10)
+    assert rest > auto.PATIENCE
+    result = km.Solver("uniform", tol=0, max_iter=rest + 3, rng=1).fit(X, 10)
+    engines = result.trace.engine[np.isin(result.trace.phase, ["init", "assign"])].tolist()
+    assert engines[:rest] == ["dense"] * rest
+    assert set(engines[rest:]) == {"tree"}
+    assert [note.split(":")[0] for note in result.notes] == ["dense from call 0", f"tree from call {rest}"]
+    assert result.notes[0].endswith(f"{rest} calls cost less than tree does to begin with")
+    assert "assigner    tree from call" in result.summary()
+
+
+def test_bounds_that_spare_nothing_rest_and_are_tried_again():
+    """Untimed, so that the shares of rows alone decide."""
+    X = np.random.default_rng(0).random((4000, 40))
+    result = km.Solver("uniform", assign=km.assigners.Auto(timed=False), tol=0, max_iter=40, rng=0).fit(X, 60)
+    dense = km.Solver("uniform", assign="dense", tol=0, max_iter=40, rng=0).fit(X, 60)
+    assert (result.labels == dense.labels).all()
+    assert result.n_iter == dense.n_iter
+    engines = result.trace.engine[np.isin(result.trace.phase, ["init", "assign"])].tolist()
+    assert engines[:2] == ["hamerly"] * 2
+    assert engines[2:6] == ["dense"] * 4
+    assert engines[6] == "hamerly"
+    assert "of the rows had to be compared again" in result.notes[1]
+    assert (result.trace.distances == km.Solver(
+        "uniform", assign=km.assigners.Auto(timed=False), tol=0, max_iter=40, rng=0
+    ).fit(X, 60).trace.distances).all()  # fmt: skip
+
+
+def test_bounds_that_spare_much_stay():
+    X = blobs(20_000, 8, 20, spread=8.0)
+    result = km.Solver("uniform", assign=km.assigners.Auto(timed=False), tol=0, rng=3).fit(X, 20)
+    engines = result.trace.engine[np.isin(result.trace.phase, ["init", "assign"])]
+    assert engines[-1] == "hamerly"
+    assert result.trace.survivors[-1] < 0.2 * len(X)
+
+
+def test_the_clock_decides_by_default(monkeypatch):
+    """By a clock that stands still no call takes long; by one that runs ever faster, every later call does."""
+    X = blobs(20_000, 8, 20, spread=8.0)
+    for ticks, engines in [(0.0, {"hamerly"}), (1.0, {"hamerly", "dense"})]:
+        now = [0.0, 0.0]
+
+        def clock(now=now, ticks=ticks):
+            now[1] += ticks
+            now[0] += now[1]
+            return now[0]
+
+        monkeypatch.setattr(auto, "clock", clock)
+        trace = km.Solver("uniform", assign=km.assigners.Auto(), tol=0, rng=3, max_iter=6).fit(X, 20).trace
+        assert set(trace.engine[np.isin(trace.phase, ["init", "assign"])]) == engines

@@ -126,6 +126,7 @@ def test_long_traces_are_elided_in_the_middle():
     assert (objectives[0], objectives[-1]) == (f"{trace.objective[0]:.6f}", f"{trace.objective[-1]:.6f}")
 
 
+@pytest.mark.slow  # compiles all there is
 @pytest.mark.compiled
 def test_warmup_says_what_it_did():
     pattern = r"kernels for float32 and float64: \d+ compiled, \d+ from the disk cache, in [\d.]+ seconds\n"

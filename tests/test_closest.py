@@ -164,6 +164,7 @@ print(json.dumps([wrong, simd.VECTOR_BYTES, registers, "vfmadd" in asm, "fmaf" i
 """
 
 
+@pytest.mark.slow  # each of them compiles all anew
 @pytest.mark.parametrize(
     ("features", "bytes_", "registers", "fused"),
     [("+avx2,+fma,+avx,+sse4.2", 32, ["xmm", "ymm"], True), ("", 16, ["xmm"], False)],

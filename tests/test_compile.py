@@ -134,6 +134,7 @@ logging.basicConfig(filename="log", level="WARNING")
     assert "set NUMBA_CACHE_DIR" in log
 
 
+@pytest.mark.slow
 def test_processes_that_compile_into_one_cache_at_once(tmp_path):
     """Numba numbers its files, so that one process could be given what another compiled for other types."""
     cache = {"NUMBA_CACHE_DIR": str(tmp_path / "cache"), "NUMBA_NUM_THREADS": 1}
@@ -197,6 +198,7 @@ print(json.dumps([*seen, sum(total.stats.cache_hits.values())]))
 """
 
 
+@pytest.mark.slow
 def test_a_users_cached_kernel_does_not_outlive_the_fields_of_the_records(copy):
     """Two arrays of one type change places: Numba alone would go on reading the wrong one."""
     (copy / "user.py").write_text(USER_KERNEL)

@@ -83,6 +83,7 @@ def test_a_second_process_loads_every_kernel_from_disk(tmp_path):
     assert first == second
 
 
+@pytest.mark.slow
 def test_an_edited_kernel_is_not_served_from_a_stale_cache(copy):
     """Numba checks only a kernel's own file; here a function it calls changes in another."""
     environment = {"NUMBA_CACHE_DIR": str(copy / "cache"), "PYTHONPATH": str(copy)}

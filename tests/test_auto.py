@@ -32,6 +32,7 @@ def test_the_prior(n, d, k, engine):
     assert chosen(n, d, k)[0] == engine
 
 
+@pytest.mark.compiled
 def test_memory_limit_is_kept():
     n, d, k = 100_000, 2, 100
     for limit, engine in [(25 * n, "tree"), (25 * n - 1, "hamerly"), (4 * n, "hamerly"), (4 * n - 1, "dense")]:
@@ -42,6 +43,7 @@ def test_memory_limit_is_kept():
         assert trace.memory.max() <= max(limit, 1.2 * 25 * len(X))
 
 
+@pytest.mark.compiled
 def test_a_tree_is_planted_only_after_the_calls_that_it_costs():
     X = blobs(200_000, 2, 10)
     _, _, rest = chosen(*X.shape, 10)
@@ -55,6 +57,7 @@ def test_a_tree_is_planted_only_after_the_calls_that_it_costs():
     assert "assigner    tree from call" in result.summary()
 
 
+@pytest.mark.compiled
 def test_bounds_that_spare_nothing_rest_and_are_tried_again():
     """Untimed, so that the shares of rows alone decide."""
     X = np.random.default_rng(0).random((4000, 40))
@@ -72,6 +75,7 @@ def test_bounds_that_spare_nothing_rest_and_are_tried_again():
     ).fit(X, 60).trace.distances).all()  # fmt: skip
 
 
+@pytest.mark.compiled
 def test_bounds_that_spare_much_stay():
     X = blobs(20_000, 8, 20, spread=8.0)
     result = km.Solver("uniform", assign=km.assigners.Auto(timed=False), tol=0, rng=3).fit(X, 20)
@@ -80,6 +84,7 @@ def test_bounds_that_spare_much_stay():
     assert result.trace.survivors[-1] < 0.2 * len(X)
 
 
+@pytest.mark.compiled
 def test_the_clock_decides_by_default(monkeypatch):
     """By a clock that stands still no call takes long; by one that runs ever faster, every later call does."""
     X = blobs(20_000, 8, 20, spread=8.0)

@@ -30,7 +30,7 @@ MAP_ITERATIONS = 40
 
 @dataclass(frozen=True)
 class Case:
-    """Rows, a start and the class of the issue it belongs to."""
+    """Rows, a start and the kind of workload it is."""
 
     name: str
     kind: str

@@ -61,9 +61,6 @@ class Hamerly:
         packed = pack(problem.X, state.centers, memory.level)
         factor = 1 / memory.unit / (1.0 if memory.level == CANONICAL else float(packed.scale))
         share = memory.survivors / n
-        fresh = state.labels[0] < 0
-        if fresh:
-            state.labels[:] = 0  # of some center, whose drift the keys are set against
         grid = cut(n, 8 + int(share * k * d / 32), together=TOGETHER)
         lists, lengths = room_for_moves(grid)
         tally = np.zeros((grid.chunks, 2), np.int64)
@@ -74,7 +71,7 @@ class Hamerly:
         memory.survivors, undecided = map(int, tally.sum(axis=0))
         if memory.level < CANONICAL and undecided > max(memory.survivors, LEAST) * OFTEN:
             memory.level += 1
-        return None if fresh else gathered(lists, lengths)
+        return gathered(lists, lengths)
 
     def relabeled(self, problem: Problem, state: State, memory: Memory, rows: np.ndarray) -> None:
         """Forget the bounds of rows."""

@@ -53,7 +53,7 @@ def compiled():
     return [sum(sum(getattr(k.stats, name).values()) for k in COMPILED) for name in ("cache_misses", "cache_hits")]
 at_import = sum(len(k.signatures) for k in COMPILED)
 X = np.tile(km.datasets.iris().X, (COPIES, 1)).astype("DTYPE")
-result = km.kmeans(X, 3, rng=0)
+result = km.kmeans(X, 3, init="uniform", rng=0)
 result.predict(X)
 print(json.dumps([at_import, *compiled(), result.objective]))
 """
@@ -194,7 +194,7 @@ def update(problem, state):
     seen.append(total(problem, state))
     state.centers[:] = state.origin + state.sums / state.mass[:, None]
 
-km.Solver(update=update, max_iter=1).fit([[1.0], [2.0], [6.0]], 1)
+km.Solver("uniform", update=update, max_iter=1).fit([[1.0], [2.0], [6.0]], 1)
 print(json.dumps([*seen, sum(total.stats.cache_hits.values())]))
 """
 

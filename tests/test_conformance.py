@@ -14,7 +14,12 @@ from kmtoolkit.testing.checks import prepared
 from kmtoolkit.testing.harness import fit
 
 PAIRS = [
-    pytest.param(row, rule, id=f"{row.role} {row.name}: {rule.name}")
+    pytest.param(
+        row,
+        rule,
+        id=f"{row.role} {row.name}: {rule.name}",
+        marks=[pytest.mark.compiled] if rule.name.startswith("weighted-rows") else [],  # many fits
+    )
     for row in registry.rows()
     for rule in testing.rules(row)
 ]

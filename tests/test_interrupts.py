@@ -47,6 +47,7 @@ OPTIONS = [
 ]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
 def test_time_may_be_over_at_any_moment(options, thin_slices, monkeypatch):
     """Wherever the clock strikes, the result is that of a fit with so many iterations, bit for bit."""

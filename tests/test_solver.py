@@ -277,6 +277,7 @@ class TestStopping:
         assert results[0].objective == solver.fit(X, 3).objective
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_many_chunks_against_numpy(dtype):
     """Enough rows that every sweep is cut, and every merge has several levels."""

@@ -149,6 +149,7 @@ def test_fits_are_those_of_dense(problem, empty):
     assert by_sorting.trace.moved.tolist() == dense.trace.moved.tolist()
 
 
+@pytest.mark.compiled
 def test_unmoved_rows_are_not_touched():
     """Only rows between an old and a new threshold are labeled, and a bisection looks at few."""
     rng = np.random.default_rng(0)

@@ -209,6 +209,22 @@ def summarize(table):
             print(f"  auto on {name}: {of_best:.2f} x the time of the best, {of_dense:.2f} x of dense")
 
 
+def markdown(table):
+    """Print the speed-ups as a table for the documentation."""
+    engines = [name for name in dict.fromkeys(line["engine"] for line in table) if name not in ("dense", "auto")]
+    found = {}
+    for line in table:
+        found.setdefault(line["workload"], {})[line["engine"]] = line
+    print("| workload | rows × columns | k | type | iterations | dense, ms", *engines, "auto", "that is |", sep=" | ")
+    print("|---|---|---:|---|---:|---:|" + "---:|" * (len(engines) + 1) + "---|")
+    for name, lines in found.items():
+        dense, auto = lines["dense"], lines["auto"]
+        speedups = [f"{lines[engine]['speedup']:.2f}" if engine in lines else "–" for engine in [*engines, "auto"]]
+        size, kind = f"{dense['n']} × {dense['d']}", dense["dtype"].replace("float", "f")
+        about = [name, size, dense["k"], kind, dense["iterations"], f"{1e3 * dense['seconds']:.3g}"]
+        print("|", " | ".join(map(str, [*about, *speedups, auto["used"].replace("+", ", ")])), "|")
+
+
 def mapped():
     """The grid of the map, smallest first."""
     for kind in ("clusters", "uniform"):
@@ -243,6 +259,8 @@ def main():
                 writer.writerows(table)
     if not options.map:
         summarize(table)
+    if not options.map and not chosen:
+        markdown(table)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ class Misfit(Exception):
 
 
 def kmtoolkit(X, weights, k, variant):
-    """Solve this package's k-means; the variant is the assigner of ``rate``."""
+    """Solve this package's k-means; the variant is the assigner."""
     import kmtoolkit as km
 
     def rate(start, n_iter):
@@ -39,7 +39,7 @@ def kmtoolkit(X, weights, k, variant):
         return result.centers, result.n_iter
 
     def solve(seed, **limits):
-        result = km.kmeans(X, k, sample_weight=weights, rng=seed, **limits)
+        result = km.kmeans(X, k, sample_weight=weights, assign=variant, rng=seed, **limits)
         return result.centers, result.n_iter
 
     return rate, solve

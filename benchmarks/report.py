@@ -4,7 +4,7 @@ import math
 import statistics
 from dataclasses import dataclass, field
 
-from systems import OURS, SYSTEMS
+from systems import DENSE, OURS, PEERS, SYSTEMS
 
 NO_WORSE = 1.001  # a peer counts in time to solution if its objective is at most so many times ours
 TITLES = {"rate": "Milliseconds an iteration, same given centers", "solve": "Milliseconds to solution, defaults"}
@@ -19,7 +19,7 @@ COLORS = [
     "#8C8C8C",
 ]  # Okabe and Ito's, for the color-blind
 MARKERS = "osD^<vP*"
-STYLES = dict(zip([system.name for system in SYSTEMS[1:]], zip(COLORS, MARKERS, strict=True), strict=True))
+STYLES = dict(zip(PEERS, zip(COLORS, MARKERS, strict=True), strict=True))
 
 
 @dataclass
@@ -34,7 +34,7 @@ class Row:
 
     def ratio(self, *systems):
         """How many times longer than ours the fastest of these systems took; nan if none finished."""
-        times = [self.seconds[system] for system in systems if system in self.seconds and system != OURS]
+        times = [self.seconds[system] for system in systems if system in self.seconds]
         return min(times) / self.seconds[OURS] if times and OURS in self.seconds else math.nan
 
     def worse(self, system):
@@ -42,17 +42,17 @@ class Row:
         return not self.objectives.get(system, math.nan) <= NO_WORSE * self.objectives.get(OURS, math.inf)
 
     def ratios(self):
-        """The ratios that stand in the table: best peer, best of scikit-learn, and best peer as good as ours."""
-        peers = [system for system in self.seconds if system != OURS]
-        found = {"best peer": self.ratio(*peers), "sklearn": self.ratio("sklearn-lloyd", "sklearn-elkan")}
+        """The ratios in the table: our own dense, best peer, best of scikit-learn, and best peer as good as ours."""
+        found = {"dense": self.ratio(DENSE), "best peer": self.ratio(*PEERS)}
+        found["sklearn"] = self.ratio("sklearn-lloyd", "sklearn-elkan")
         if self.experiment == "solve":
-            found["best as good"] = self.ratio(*(system for system in peers if not self.worse(system)))
+            found["best as good"] = self.ratio(*(system for system in PEERS if not self.worse(system)))
         return found
 
     def objective_ratio(self):
         """Our objective in units of the best peer's; above 1 is worse."""
         return self.objectives.get(OURS, math.nan) / least(
-            value for system, value in self.objectives.items() if system != OURS
+            value for system, value in self.objectives.items() if system in PEERS
         )
 
 

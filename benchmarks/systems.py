@@ -33,7 +33,8 @@ SCIKIT_LEARN = ("sklearn", ("scikit-learn",))
 FAISS = ("faiss", ("faiss-cpu",))
 MLPACK = ("mlpack", ("mlpack", "pandas"))
 SYSTEMS = [
-    System("kmtoolkit", "kmtoolkit", "dense", "kmtoolkit", ()),
+    System("kmtoolkit", "kmtoolkit", "auto", "kmtoolkit", ()),
+    System("kmtoolkit-dense", "kmtoolkit", "dense", "kmtoolkit", ()),
     System("sklearn-lloyd", "scikit_learn", "lloyd", *SCIKIT_LEARN),
     System("sklearn-elkan", "scikit_learn", "elkan", *SCIKIT_LEARN),
     System("faiss", "faiss", "RANDOM", *FAISS),
@@ -43,7 +44,8 @@ SYSTEMS = [
     System("mlpack-hamerly", "mlpack", "hamerly", *MLPACK),
     System("mlpack-pelleg-moore", "mlpack", "pelleg-moore", *MLPACK),
 ]
-OURS = SYSTEMS[0].name
+OURS, DENSE = SYSTEMS[0].name, SYSTEMS[1].name
+PEERS = [system.name for system in SYSTEMS[2:]]
 
 
 def python_of(system):

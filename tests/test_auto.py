@@ -8,6 +8,11 @@ from kmtoolkit.assigners import auto
 from kmtoolkit.problem import Problem
 
 
+@pytest.fixture
+def no_work_is_little(monkeypatch):
+    monkeypatch.setattr(auto, "LITTLE", 0)
+
+
 def blobs(n, d, k, spread=4.0, seed=0):
     rng = np.random.default_rng(seed)
     return spread * rng.normal(size=(k, d))[rng.integers(k, size=n)] + rng.normal(size=(n, d))
@@ -43,12 +48,11 @@ def test_memory_limit_is_kept():
         assert trace.memory.max() <= max(limit, 1.2 * 25 * len(X))
 
 
-@pytest.mark.compiled
-def test_a_tree_is_planted_only_after_the_calls_that_it_costs():
-    X = blobs(200_000, 2, 10)
+def test_a_tree_is_planted_only_after_the_calls_that_it_costs(no_work_is_little):
+    X = np.random.default_rng(0).random((4000, 2))
     _, _, rest = chosen(*X.shape, 10)
     assert rest > auto.PATIENCE
-    result = km.Solver("uniform", tol=0, max_iter=rest + 3, rng=1).fit(X, 10)
+    result = km.Solver("uniform", tol=0, max_iter=rest + 3, rng=3).fit(X, 10)
     engines = result.trace.engine[np.isin(result.trace.phase, ["init", "assign"])].tolist()
     assert engines[:rest] == ["dense"] * rest
     assert set(engines[rest:]) == {"tree"}
@@ -57,12 +61,12 @@ def test_a_tree_is_planted_only_after_the_calls_that_it_costs():
     assert "assigner    tree from call" in result.summary()
 
 
-@pytest.mark.compiled
-def test_bounds_that_spare_nothing_rest_and_are_tried_again():
+def test_bounds_that_spare_nothing_rest_and_are_tried_again(no_work_is_little):
     """Untimed, so that the shares of rows alone decide."""
-    X = np.random.default_rng(0).random((4000, 40))
-    result = km.Solver("uniform", assign=km.assigners.Auto(timed=False), tol=0, max_iter=40, rng=0).fit(X, 60)
-    dense = km.Solver("uniform", assign="dense", tol=0, max_iter=40, rng=0).fit(X, 60)
+    X = np.random.default_rng(0).random((400, 40))
+    options = {"tol": 0, "max_iter": 40, "rng": 0}
+    result, again = (km.Solver("uniform", assign=km.assigners.Auto(timed=False), **options).fit(X, 10) for _ in "ab")
+    dense = km.Solver("uniform", assign="dense", **options).fit(X, 10)
     assert (result.labels == dense.labels).all()
     assert result.n_iter == dense.n_iter
     engines = result.trace.engine[np.isin(result.trace.phase, ["init", "assign"])].tolist()
@@ -70,24 +74,20 @@ def test_bounds_that_spare_nothing_rest_and_are_tried_again():
     assert engines[2:6] == ["dense"] * 4
     assert engines[6] == "hamerly"
     assert "of the rows had to be compared again" in result.notes[1]
-    assert (result.trace.distances == km.Solver(
-        "uniform", assign=km.assigners.Auto(timed=False), tol=0, max_iter=40, rng=0
-    ).fit(X, 60).trace.distances).all()  # fmt: skip
+    assert (result.trace.distances == again.trace.distances).all()
 
 
-@pytest.mark.compiled
-def test_bounds_that_spare_much_stay():
-    X = blobs(20_000, 8, 20, spread=8.0)
+def test_bounds_that_spare_much_stay(no_work_is_little):
+    X = blobs(2000, 8, 20, spread=8.0)
     result = km.Solver("uniform", assign=km.assigners.Auto(timed=False), tol=0, rng=3).fit(X, 20)
     engines = result.trace.engine[np.isin(result.trace.phase, ["init", "assign"])]
     assert engines[-1] == "hamerly"
     assert result.trace.survivors[-1] < 0.2 * len(X)
 
 
-@pytest.mark.compiled
-def test_the_clock_decides_by_default(monkeypatch):
+def test_the_clock_decides_by_default(monkeypatch, no_work_is_little):
     """By a clock that stands still no call takes long; by one that runs ever faster, every later call does."""
-    X = blobs(20_000, 8, 20, spread=8.0)
+    X = blobs(1000, 8, 20, spread=8.0)
     for ticks, engines in [(0.0, {"hamerly"}), (1.0, {"hamerly", "dense"})]:
         now = [0.0, 0.0]
 

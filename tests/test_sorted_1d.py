@@ -149,6 +149,17 @@ def test_fits_are_those_of_dense(problem, empty):
     assert by_sorting.trace.moved.tolist() == dense.trace.moved.tolist()
 
 
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize("different", [3, 200, 9000])
+def test_the_rows_are_sorted(different, dtype):
+    """Leaves of equal values may be long; those of different ones are short."""
+    X = np.random.default_rng(0).integers(different, size=(9000, 1)).astype(dtype)
+    memory = SORTED.init(admit(X, 2).problem, state_of(np.zeros(len(X), np.int32), X[:2]))
+    assert (np.sort(memory.order) == np.arange(len(X))).all()
+    assert (memory.values == np.sort(X, axis=0)).all()
+    assert (memory.values == X[memory.order]).all()
+
+
 @pytest.mark.compiled
 def test_unmoved_rows_are_not_touched():
     """Only rows between an old and a new threshold are labeled, and a bisection looks at few."""

@@ -24,7 +24,7 @@ from kmtoolkit.registry import assigner
 LITTLE = 1 << 21  # multiply-adds of a dense call below which bounds cost more than they spare
 TREE_COLUMNS = 3
 GROUPED = 12_000  # columns times centers from which bounds of groups pay
-BEGIN = {"tree": 60.0, "sorted-1d": 100.0}  # nanoseconds a row before the first call ends, on one core
+BEGIN = {"tree": 45.0, "sorted-1d": 70.0}  # nanoseconds a row that the first call takes more, on one core
 DENSE = (2.0, 0.04)  # nanoseconds a row of a dense call over few columns, and more for each multiply-add
 PATIENCE = 8  # dense calls that a method may cost to begin with; one that costs more waits for so many
 FULL_PASS = 1.1  # a first call with bounds, in units of a dense one

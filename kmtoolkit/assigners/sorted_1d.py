@@ -1,10 +1,10 @@
 """One column: clusters are intervals of the sorted rows, and only the rows that a bound passes over change cluster.
 
-The rows are sorted once. The nearest center of a row is one of its two neighbors, and the rows between two neighbors
-are parted by one threshold (Max, IRE Trans. Inform. Theory 1960; Lloyd, IEEE Trans. Inform. Theory 1982, equation 13).
-It is found by bisection with the canonical comparison, whose outcome changes once: from left to right, the rounded
-distance to the left center never falls, and that to the right one never rises. Then the old intervals are laid over the
-new ones, and the rows where they differ move.
+The rows are sorted once: into leaves by cuts of a sample, then each leaf. The nearest center of a row is one of its two
+neighbors, and the rows between two neighbors are parted by one threshold (Max, IRE Trans. Inform. Theory 1960; Lloyd,
+IEEE Trans. Inform. Theory 1982, equation 13). It is found by bisection with the canonical comparison, whose outcome
+changes once: from left to right, the rounded distance to the left center never falls, and that to the right one never
+rises. Then the old intervals are laid over the new ones, and the rows where they differ move.
 
 Rounding may bring more than two centers equally near: seen from afar, two that are close together. It takes a gap
 within 2^-51 of the distance, since squares of different numbers are different, or a gap whose square underflows. Such
@@ -18,26 +18,28 @@ from dataclasses import dataclass
 import numpy as np
 
 from kmtoolkit.kernels.bounds import UNDERFLOW
-from kmtoolkit.kernels.changes import FEW, row_dtype
+from kmtoolkit.kernels.changes import FEW
 from kmtoolkit.kernels.closest import closest
 from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import jit
+from kmtoolkit.kernels.kdtree import plant
 from kmtoolkit.kernels.squared import squared_distance
 from kmtoolkit.problem import Problem, State, Work
 from kmtoolkit.registry import assigner
 
 ALIKE = 2.0**-51  # centers may look alike to a row that is farther away than this part of which is their gap
 OPERATIONS = 16  # of moving a row
+LEAF, MOST_COUNTED = 128, 2048  # rows sorted at a time: about, and at most by counting
 
 
 class Memory:
     """The sorted rows, and the intervals of the latest call."""
 
     def __init__(self, problem: Problem) -> None:
-        n = len(problem.X)
-        order: np.ndarray = np.argsort(problem.X[:, 0])
-        self.values: np.ndarray = problem.X[order]
-        self.order: np.ndarray = order.astype(row_dtype(n))
+        leaves = plant(problem.X, LEAF)
+        _sort(cut(len(leaves.low), LEAF * LEAF // 16), leaves.starts, leaves.points[0], leaves.order)
+        self.values: np.ndarray = leaves.points[0, : len(problem.X), np.newaxis]
+        self.order: np.ndarray = leaves.order
         self.forget()
         self.work = Work()
 
@@ -91,6 +93,31 @@ class Sorted1D:
     def work(self, problem: Problem, memory: Memory) -> Work:
         """Rows that bisection looked at, each beside two centers."""
         return memory.work._replace(memory=memory.values.nbytes + memory.order.nbytes)
+
+
+@sweep
+def _sort(lo: int, hi: int, t: int, starts: np.ndarray, values: np.ndarray, order: np.ndarray) -> None:
+    """Sort the values of leaves lo:hi, and their rows with them; leaf i has places starts[i] to starts[i + 1].
+
+    The place of a value is how many are less, which vectors count fast where they are few.
+    """
+    ranked, numbers = np.empty(MOST_COUNTED, values.dtype), np.empty(MOST_COUNTED, order.dtype)
+    for leaf in range(lo, hi):
+        some, rows = values[starts[leaf] : starts[leaf + 1]], order[starts[leaf] : starts[leaf + 1]]
+        size = len(some)
+        if size > MOST_COUNTED:
+            by_value = np.argsort(some)
+            some[:], rows[:] = some[by_value], rows[by_value]
+        else:
+            ties = np.zeros(size, np.int32)
+            for r in range(size):
+                value, less = some[r], np.int32(0)
+                for q in range(size):
+                    less += np.int32(1) if some[q] < value else np.int32(0)
+                place = less + ties[less]
+                ties[less] += 1
+                ranked[place], numbers[place] = value, rows[r]
+            some[:], rows[:] = ranked[:size], numbers[:size]
 
 
 def _in_order(centers: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

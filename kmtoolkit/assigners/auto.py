@@ -2,10 +2,12 @@
 
 A prior picks the method that suits n, d and k, and memory: trees find few candidates where columns are few, one bound a
 row pays in the middle, a bound for each group of centers where columns and centers are many, and for little work no
-bounds at all. Then what it does is watched: while comparing rows anew takes as long as comparing all, as early in a fit
-and on data without clusters, ``dense`` does the work, and the method is tried again after 4, 8, 16, ... calls.
+bounds at all. A method takes time before it spares any, so ``dense`` works until that is a small part of what has been
+spent. Then the method is watched: while a call of it takes longer than one of ``dense``, as early in a fit and on data
+without clusters, ``dense`` goes on, and the method is tried again after more and more calls.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from time import perf_counter as clock
@@ -14,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from kmtoolkit.assigners.dense import Dense
+from kmtoolkit.assigners.exponion import Exponion
 from kmtoolkit.assigners.hamerly import Hamerly
 from kmtoolkit.assigners.sorted_1d import Sorted1D
 from kmtoolkit.assigners.tree import Tree
@@ -22,22 +25,25 @@ from kmtoolkit.problem import Problem, State, Work
 from kmtoolkit.registry import assigner
 
 LITTLE = 1 << 21  # multiply-adds of a dense call below which bounds cost more than they spare
-TREE_COLUMNS = 3
 GROUPED = 12_000  # columns times centers from which bounds of groups pay
-BEGIN = {"tree": 45.0, "sorted-1d": 70.0}  # nanoseconds a row that the first call takes more, on one core
-DENSE = (2.0, 0.04)  # nanoseconds a row of a dense call over few columns, and more for each multiply-add
-PATIENCE = 8  # dense calls that a method may cost to begin with; one that costs more waits for so many
-FULL_PASS = 1.1  # a first call with bounds, in units of a dense one
-WORTH = 0.95  # of a dense call: what a call with bounds may cost
-FIRST_REST, LONGEST_REST = 4, 64  # dense calls before bounds are tried again
+BEGIN = {"tree": 45.0, "sorted-1d": 70.0, "hamerly": 12.0, "exponion": 15.0}  # nanoseconds a row, on one core, that a
+# method takes before it spares any
+DENSE = (2.0, 0.07, 0.018)  # nanoseconds a row of a dense call, and more for each center, and for each multiply-add
+PATIENCE = 10  # dense calls that a tree or a sort may cost at once; one that costs more waits for so many
+PROBE = 0.1  # of the dense calls before: what trying another method may cost
+LOSS, CREDIT = 0.05, 2.0  # dense calls that a method may lose before it is left, and that gains make up for at most
+SHORTEST = 1e-9  # seconds that a call takes
+SCATTERED = 1.1  # what a distance of a row here and there takes, in units of one of dense
+FIRST_REST, LONGEST_REST = 4, 64  # dense calls before it is tried again
 ENGINES: dict[str, Callable[[], Any]] = {
     "dense": Dense,
+    "exponion": Exponion,
     "hamerly": Hamerly,
     "sorted-1d": Sorted1D,
     "tree": Tree,
     "yinyang": Yinyang,
 }
-BOUNDED = ("hamerly",)  # methods that may be worse than dense, and do not see it themselves
+WATCHED = ("hamerly", "exponion")  # methods that may be worse than dense for long, and do not see it themselves
 
 
 @dataclass
@@ -45,20 +51,22 @@ class Memory:
     """The method in use, what it keeps, and what was decided so far."""
 
     prior: str
+    why: str
     rest: int = 0  # dense calls to come before the prior's method is used
     engine: str = "dense"
     run: Any = field(default_factory=Dense)
     inner: tuple[Any, ...] = ()
-    wait: int = FIRST_REST
+    wait: int = 0  # dense calls after the method was found not to be worth it
     calls: int = 0
     entered: int = 0  # the call at which the engine was entered
-    dense_cost: float = 0.0  # of a call, in seconds or distances
+    gain: float = 0.0  # what the engine has spared since then, in units of dense_cost
+    dense_cost: float = math.inf  # of a call, in seconds or distances
     told: Work = field(default_factory=Work)
     notes: list[str] = field(default_factory=list)
 
     def use(self, engine: str, why: str, problem: Problem, state: State) -> None:
         """Go on with another method."""
-        self.engine, self.run, self.entered = engine, ENGINES[engine](), self.calls
+        self.engine, self.run, self.entered, self.gain = engine, ENGINES[engine](), self.calls, 0.0
         remember = getattr(self.run, "init", None)
         self.inner = (remember(problem, state),) if remember else ()
         self.notes.append(f"{engine} from call {self.calls}: {why}")
@@ -90,37 +98,36 @@ class Auto:
 
     def init(self, problem: Problem, state: State) -> Memory:
         engine, why, rest = prior(problem, self.memory_limit)
-        memory = Memory(engine, rest)
+        memory = Memory(engine, why, rest, wait=max(rest, FIRST_REST))
         if rest:
-            memory.use("dense", f"{rest} calls cost less than {engine} does to begin with", problem, state)
+            memory.use("dense", f"{rest} calls, because {engine} takes time before it spares any", problem, state)
         else:
             memory.use(engine, why, problem, state)
         return memory
 
     def __call__(self, problem: Problem, state: State, memory: Memory) -> np.ndarray | None:
         if memory.engine != memory.prior and memory.rest == 0:
-            memory.use(memory.prior, prior(problem, self.memory_limit)[1], problem, state)
+            memory.use(memory.prior, memory.why, problem, state)
         began = clock()
         moved = memory.run(problem, state, *memory.inner)
         cost = clock() - began
         memory.told = memory.run.work(problem, *memory.inner)._replace(engine=memory.engine)
         memory.calls += 1
-        self.judge(problem, state, memory, cost if self.timed else memory.told.distances)
+        self.judge(problem, state, memory, cost if self.timed else float(memory.told.distances))
         return moved
 
     def judge(self, problem: Problem, state: State, memory: Memory, cost: float) -> None:
-        """See whether the method in use is worth its while."""
+        """See whether the method in use is worth its while; its first call compares all rows, and tells nothing."""
         if memory.engine != memory.prior:
             memory.rest -= 1
-        elif memory.engine in BOUNDED:
-            if memory.calls == memory.entered + 1:
-                memory.dense_cost = cost / FULL_PASS if self.timed else len(problem.X) * problem.k
-            elif cost > WORTH * memory.dense_cost:
+            memory.dense_cost = min(memory.dense_cost, cost)
+        elif memory.engine in WATCHED and memory.calls > memory.entered + 1:
+            cost *= 1.0 if self.timed else SCATTERED
+            memory.gain = min(memory.gain + 1 - cost / max(memory.dense_cost, SHORTEST), CREDIT)
+            if memory.gain < -LOSS:
                 share = memory.told.survivors / len(problem.X)
                 memory.use("dense", f"{share:.0%} of the rows had to be compared again", problem, state)
-                memory.rest, memory.wait = memory.wait, min(2 * memory.wait, LONGEST_REST)
-            else:
-                memory.wait = FIRST_REST
+                memory.rest, memory.wait = memory.wait, max(memory.wait, min(2 * memory.wait, LONGEST_REST))
 
     def relabeled(self, problem: Problem, state: State, memory: Memory, rows: np.ndarray) -> None:
         """Tell the method in use."""
@@ -137,24 +144,22 @@ class Auto:
 
 
 def prior(problem: Problem, memory_limit: int) -> tuple[str, str, int]:
-    """The method that suits n, d and k, why, and after how many dense calls it pays to begin with it."""
+    """The method that suits n, d and k, why, and how many dense calls should come before it."""
     (n, d), k = problem.X.shape, problem.k
-    operations = n * k * d
-    if k == 1 or operations < LITTLE:
-        return "dense", f"a call takes {operations} multiply-adds; bounds would cost more than they spare", 0
+    if k == 1 or n * k * d < LITTLE:
+        return "dense", f"a call takes {n * k * d} multiply-adds; bounds would cost more than they spare", 0
+    boxes = d <= 3 or (d == 4 and k >= 32 and n >= 4000 * k)
     choices = [
-        ("sorted-1d", d == 1, 12, "one column can be sorted"),
-        ("tree", d <= TREE_COLUMNS, d * problem.X.itemsize + 9, f"boxes of rows in {d} columns have few candidates"),
-        (
-            "yinyang",
-            d * k >= GROUPED and d >= 16 and k >= 64,
-            9 + 5 * (k / 16 + 16),
-            f"groups of {k} centers in {d} columns",
-        ),
+        ("sorted-1d", d == 1 and k >= 100 and n >= 1000 * k, 12, "one column can be sorted"),
+        ("tree", boxes, d * problem.X.itemsize + 9, f"boxes of rows in {d} columns have few candidates"),
+        ("exponion", d <= 4 and k >= 1000, 4 + 600 * k * d / n, f"few of {k} centers are near in {d} columns"),
+        ("yinyang", d * k >= GROUPED and d >= 10 and k >= 64, 89 + 5 * k / 16, f"groups of {k} centers, {d} columns"),
         ("hamerly", True, 4, f"one bound a row, for {d} columns and k = {k}"),
     ]
     for engine, suits, bytes_a_row, why in choices:
         if suits and n * bytes_a_row <= memory_limit:
-            calls = int(BEGIN.get(engine, 0.0) / (DENSE[0] + DENSE[1] * k * d))
-            return engine, why, calls if calls > PATIENCE else 0
+            calls = BEGIN.get(engine, 0.0) / (DENSE[0] + k * (DENSE[1] + d * DENSE[2]))
+            if engine in WATCHED:
+                return engine, why, max(math.ceil(calls / PROBE), 2)
+            return engine, why, int(calls) if calls > PATIENCE else 0
     return "dense", f"memory_limit leaves no room for a bound a row, {4 * n} bytes", 0

@@ -30,11 +30,11 @@ BEGIN = {"tree": 45.0, "sorted-1d": 70.0, "hamerly": 12.0, "exponion": 15.0}  # 
 # method takes before it spares any
 DENSE = (2.0, 0.07, 0.018)  # nanoseconds a row of a dense call, and more for each center, and for each multiply-add
 PATIENCE = 10  # dense calls that a tree or a sort may cost at once; one that costs more waits for so many
-PROBE = 0.1  # of the dense calls before: what trying another method may cost
+PROBE = 0.2  # of the dense calls before: what trying another method may cost
 LOSS, CREDIT = 0.05, 2.0  # dense calls that a method may lose before it is left, and that gains make up for at most
 SHORTEST = 1e-9  # seconds that a call takes
 SCATTERED = 1.1  # what a distance of a row here and there takes, in units of one of dense
-FIRST_REST, LONGEST_REST = 4, 64  # dense calls before it is tried again
+LONGEST_REST = 64  # dense calls before it is tried again; each time twice as many
 ENGINES: dict[str, Callable[[], Any]] = {
     "dense": Dense,
     "exponion": Exponion,
@@ -56,7 +56,7 @@ class Memory:
     engine: str = "dense"
     run: Any = field(default_factory=Dense)
     inner: tuple[Any, ...] = ()
-    wait: int = 0  # dense calls after the method was found not to be worth it
+    wait: int = 0  # dense calls before the method was tried the last time
     calls: int = 0
     entered: int = 0  # the call at which the engine was entered
     gain: float = 0.0  # what the engine has spared since then, in units of dense_cost
@@ -98,7 +98,7 @@ class Auto:
 
     def init(self, problem: Problem, state: State) -> Memory:
         engine, why, rest = prior(problem, self.memory_limit)
-        memory = Memory(engine, why, rest, wait=max(rest, FIRST_REST))
+        memory = Memory(engine, why, rest, wait=rest)
         if rest:
             memory.use("dense", f"{rest} calls, because {engine} takes time before it spares any", problem, state)
         else:
@@ -127,7 +127,7 @@ class Auto:
             if memory.gain < -LOSS:
                 share = memory.told.survivors / len(problem.X)
                 memory.use("dense", f"{share:.0%} of the rows had to be compared again", problem, state)
-                memory.rest, memory.wait = memory.wait, max(memory.wait, min(2 * memory.wait, LONGEST_REST))
+                memory.rest = memory.wait = max(memory.wait, min(2 * memory.wait, LONGEST_REST))
 
     def relabeled(self, problem: Problem, state: State, memory: Memory, rows: np.ndarray) -> None:
         """Tell the method in use."""
@@ -148,7 +148,7 @@ def prior(problem: Problem, memory_limit: int) -> tuple[str, str, int]:
     (n, d), k = problem.X.shape, problem.k
     if k == 1 or n * k * d < LITTLE:
         return "dense", f"a call takes {n * k * d} multiply-adds; bounds would cost more than they spare", 0
-    boxes = d <= 3 or (d == 4 and k >= 32 and n >= 4000 * k)
+    boxes = d <= 3 or (d == 4 and k >= 64 and n >= 4000 * k)
     choices = [
         ("sorted-1d", d == 1 and k >= 100 and n >= 1000 * k, 12, "one column can be sorted"),
         ("tree", boxes, d * problem.X.itemsize + 9, f"boxes of rows in {d} columns have few candidates"),

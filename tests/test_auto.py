@@ -55,17 +55,27 @@ def test_memory_limit_is_kept():
         assert trace.memory.max() <= max(limit, 1.2 * 25 * len(X))
 
 
-def test_a_tree_is_planted_only_after_the_calls_that_it_costs(no_work_is_little):
+@pytest.mark.parametrize("slow", [True, False])
+def test_a_tree_is_planted_only_after_the_calls_that_it_costs(slow, no_work_is_little, monkeypatch):
+    """Or after fewer, if the centers will be under way for long."""
+    monkeypatch.setattr(auto, "SLOW", auto.SLOW if slow else np.inf)
     X = np.random.default_rng(0).random((4000, 2))
     _, _, rest = chosen(*X.shape, 10)
-    assert rest > auto.PATIENCE
+    assert rest > auto.SOON
+    rest = auto.SOON if slow else rest
     result = km.Solver("uniform", tol=0, max_iter=rest + 3, rng=3).fit(X, 10)
     engines = result.trace.engine[np.isin(result.trace.phase, ["init", "assign"])].tolist()
     assert engines[:rest] == ["dense"] * rest
     assert set(engines[rest:]) == {"tree"}
     assert [note.split(":")[0] for note in result.notes] == ["dense from call 0", f"tree from call {rest}"]
-    assert result.notes[0].endswith(f"{rest} calls, because tree takes time before it spares any")
+    assert "calls at most, because tree takes time before it spares any" in result.notes[0]
     assert "assigner    tree from call" in result.summary()
+
+
+def test_no_tree_is_planted_for_centers_that_come_to_rest(no_work_is_little):
+    X = blobs(2000, 2, 5, spread=50.0, seed=1)
+    notes = km.Solver("k-means++", tol=0, rng=0).fit(X, 5).notes
+    assert [note.split(":")[0] for note in notes] == ["dense from call 0"]
 
 
 @pytest.mark.compiled

@@ -29,7 +29,8 @@ GROUPED = 12_000  # columns times centers from which bounds of groups pay
 BEGIN = {"tree": 45.0, "sorted-1d": 70.0, "hamerly": 12.0, "exponion": 15.0}  # nanoseconds a row, on one core, that a
 # method takes before it spares any
 DENSE = (2.0, 0.07, 0.018)  # nanoseconds a row of a dense call, and more for each center, and for each multiply-add
-PATIENCE = 10  # dense calls that a tree or a sort may cost at once; one that costs more waits for so many
+PATIENCE = 6  # dense calls that a tree or a sort may cost at once; one that costs more waits for so many at most
+SOON, SLOW = 4, 0.5  # or for so many, if the centers still move that part of what they moved two calls before
 PROBE = 0.2  # of the dense calls before: what trying another method may cost
 LOSS, CREDIT = 0.05, 2.0  # dense calls that a method may lose before it is left, and that gains make up for at most
 SHORTEST = 1e-9  # seconds that a call takes
@@ -57,6 +58,7 @@ class Memory:
     run: Any = field(default_factory=Dense)
     inner: tuple[Any, ...] = ()
     wait: int = 0  # dense calls before the method was tried the last time
+    steps: tuple[float, float] = (math.inf, math.inf)  # how far the centers moved before the last two calls
     calls: int = 0
     entered: int = 0  # the call at which the engine was entered
     gain: float = 0.0  # what the engine has spared since then, in units of dense_cost
@@ -100,12 +102,18 @@ class Auto:
         engine, why, rest = prior(problem, self.memory_limit)
         memory = Memory(engine, why, rest, wait=rest)
         if rest:
-            memory.use("dense", f"{rest} calls, because {engine} takes time before it spares any", problem, state)
+            memory.use(
+                "dense", f"{rest} calls at most, because {engine} takes time before it spares any", problem, state
+            )
         else:
             memory.use(engine, why, problem, state)
         return memory
 
     def __call__(self, problem: Problem, state: State, memory: Memory) -> np.ndarray | None:
+        step = float(np.sqrt(np.square(state.shift).sum()))
+        if memory.prior not in WATCHED and memory.calls >= SOON and step > SLOW * memory.steps[0]:
+            memory.rest = 0
+        memory.steps = memory.steps[1], step
         if memory.engine != memory.prior and memory.rest == 0:
             memory.use(memory.prior, memory.why, problem, state)
         began = clock()

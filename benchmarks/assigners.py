@@ -215,14 +215,23 @@ def markdown(table):
     found = {}
     for line in table:
         found.setdefault(line["workload"], {})[line["engine"]] = line
-    print("| workload | rows × columns | k | type | iterations | dense, ms", *engines, "auto", "that is |", sep=" | ")
-    print("|---|---|---:|---|---:|---:|" + "---:|" * (len(engines) + 1) + "---|")
+    head = ["workload", "rows × columns", "k", "type", "iterations", "dense, ms", "auto", "that is", *engines]
+    print("|", " | ".join(head), "|")
+    print("|---|---|---:|---|---:|---:|---:|---|" + "---:|" * len(engines))
     for name, lines in found.items():
         dense, auto = lines["dense"], lines["auto"]
-        speedups = [f"{lines[engine]['speedup']:.2f}" if engine in lines else "–" for engine in [*engines, "auto"]]
+        speedups = [f"{lines[engine]['speedup']:.2f}" if engine in lines else "–" for engine in engines]
         size, kind = f"{dense['n']} × {dense['d']}", dense["dtype"].replace("float", "f")
-        about = [name, size, dense["k"], kind, dense["iterations"], f"{1e3 * dense['seconds']:.3g}"]
-        print("|", " | ".join(map(str, [*about, *speedups, auto["used"].replace("+", ", ")])), "|")
+        about = [
+            name,
+            size,
+            dense["k"],
+            kind,
+            dense["iterations"],
+            f"{1e3 * dense['seconds']:.{dense['seconds'] < 0.1:d}f}",
+        ]
+        chosen = [f"{auto['speedup']:.2f}", auto["used"].replace("+", ", ")]
+        print("|", " | ".join(map(str, [*about, *chosen, *speedups])), "|")
 
 
 def mapped():

@@ -110,10 +110,11 @@ class Auto:
         return memory
 
     def __call__(self, problem: Problem, state: State, memory: Memory) -> np.ndarray | None:
-        step = float(np.sqrt(np.square(state.shift).sum()))
-        if memory.prior not in WATCHED and memory.calls >= SOON and step > SLOW * memory.steps[0]:
-            memory.rest = 0
-        memory.steps = memory.steps[1], step
+        if memory.rest and memory.prior not in WATCHED:
+            step = float(np.sqrt(np.square(state.shift).sum()))
+            if memory.calls >= SOON and step > SLOW * memory.steps[0]:
+                memory.rest = 0
+            memory.steps = memory.steps[1], step
         if memory.engine != memory.prior and memory.rest == 0:
             memory.use(memory.prior, memory.why, problem, state)
         began = clock()

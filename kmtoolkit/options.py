@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kmtoolkit.errors import check_int
 from kmtoolkit.initializers.explicit import Explicit
 from kmtoolkit.kernels.grid import watched
 from kmtoolkit.problem import State
@@ -149,13 +150,13 @@ def interrupts(on_interrupt: str, limits: Limits) -> Iterator[None]:
 
 def check_options(options: Any) -> None:
     """Check the options of a Solver; raises TypeError or ValueError naming option, value and rule."""
-    _check_int("max_iter", options.max_iter, 0)
-    _check_int("n_init", options.n_init, 1)
+    check_int("max_iter", options.max_iter, 0)
+    check_int("n_init", options.n_init, 1)
     _check_real("tol", options.tol)
     if options.max_seconds is not None:
         _check_real("max_seconds", options.max_seconds)
     if options.threads is not None:
-        _check_int("threads", options.threads, 1)
+        check_int("threads", options.threads, 1)
     if options.callback is not None and not callable(options.callback):
         raise TypeError(f"callback is {options.callback!r}; it must be callable, or None")
     for name in ("verify", "progress"):
@@ -163,13 +164,6 @@ def check_options(options: Any) -> None:
             raise TypeError(f"{name} is {getattr(options, name)!r}; it must be True or False")
     if options.on_interrupt not in ("raise", "return"):
         raise ValueError(f"on_interrupt is {options.on_interrupt!r}; it must be 'raise' or 'return'")
-
-
-def _check_int(name: str, value: Any, least: int) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, np.integer)):
-        raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; it must be an int")
-    if value < least:
-        raise ValueError(f"{name} is {value}; it must be at least {least}")
 
 
 def _check_real(name: str, value: Any) -> None:

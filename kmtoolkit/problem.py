@@ -7,6 +7,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from kmtoolkit.errors import check_int
+
 __all__ = [
     "Door", "Problem", "State", "Work", "admit", "as_centers", "as_numbers", "as_rows", "check_k", "read_only",
     "read_only_state",
@@ -169,10 +171,7 @@ def as_centers(centers: Any, k: int, d: int, largest: float, name: str = "init_c
 
 def check_k(k: Any, n: int, present: int) -> int:
     """Check k against the number of rows, and of rows with positive weight, and return it as an int."""
-    if isinstance(k, (bool, np.bool_)) or not isinstance(k, (int, np.integer)):
-        raise TypeError(f"k is {k!r} of type {type(k).__name__}; it must be an int")
-    if k < 1:
-        raise ValueError(f"k is {k}; it must be at least 1")
+    check_int("k", k, 1)
     if k > n:
         raise ValueError(f"k is {k}, but X has only {n} rows; k can't exceed them")
     if k > present:

@@ -1,5 +1,7 @@
 """What ``auto`` chooses, when it changes its mind, and what it tells about it."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
@@ -44,15 +46,74 @@ def test_the_prior(n, d, k, engine):
     assert chosen(n, d, k)[0] == engine
 
 
-@pytest.mark.compiled
-def test_memory_limit_is_kept():
+def test_memory_decides():
     n, d, k = 100_000, 2, 100
     for limit, engine in [(25 * n, "tree"), (25 * n - 1, "hamerly"), (4 * n, "hamerly"), (4 * n - 1, "dense")]:
         assert chosen(n, d, k, limit)[0] == engine
-    X = blobs(50_000, 2, 100)
-    for limit in (1 << 32, 300_000, 100_000):
-        trace = km.kmeans(X, 100, assign=km.assigners.Auto(memory_limit=limit), init="uniform", rng=0, max_iter=5).trace
-        assert trace.memory.max() <= max(limit, 1.2 * 25 * len(X))
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    ("n", "d", "k", "engine"),
+    [
+        (200_000, 1, 150, "sorted-1d"),
+        (50_000, 2, 100, "tree"),
+        (20_000, 4, 1000, "exponion"),
+        (5_000, 64, 400, "yinyang"),
+        (20_000, 8, 64, "hamerly"),
+    ],
+)
+def test_memory_limit_is_kept(n, d, k, engine):
+    """A byte less than what an engine keeps, and it is another."""
+    X = blobs(n, d, k)
+    assert chosen(n, d, k)[0] == engine
+    kept = km.Solver("uniform", assign=engine, rng=0, max_iter=5, tol=0).fit(X, k).trace.memory.max()
+    for limit in (kept - 1, 4 * n - 1):
+        assign = km.assigners.Auto(memory_limit=int(limit))
+        trace = km.Solver("uniform", assign=assign, rng=0, max_iter=8, tol=0).fit(X, k).trace
+        assert engine not in trace.engine
+        assert trace.memory.max() <= limit
+
+
+@pytest.mark.parametrize(
+    ("costs", "left_at"),
+    [
+        ([0.2, 0.3, 1.5, 1.5, 0.2], None),  # a center jumps
+        ([1.04, 1.04], 1),  # a little worse, again and again
+        ([1.2], 0),
+        ([0.0] * 50 + [1.5] * 5, 54),  # what was spared long ago does not count for ever
+    ],
+)
+def test_when_a_method_is_left(costs, left_at):
+    problem = Problem(np.zeros((10, 2)), np.ones(10), 2)
+    state = SimpleNamespace(shift=np.zeros(2), centers=np.zeros((2, 2)), labels=np.zeros(10, np.int32))
+    memory = auto.Memory("hamerly", "", rest=1, wait=2)
+    for call, cost in enumerate([1.0, 9.0, *costs]):  # of dense, and of the first call, which tells nothing
+        if call == 1:
+            memory.use("hamerly", "", problem, state)
+        memory.calls += 1
+        km.assigners.Auto().judge(problem, state, memory, cost)
+        if memory.engine == "dense" and call > 1:
+            assert call - 2 == left_at
+            assert memory.rest == 4
+            return
+    assert left_at is None
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"memory_limit": 0}, "memory_limit is 0; it must be at least 1"),
+        ({"memory_limit": 1e9}, "memory_limit is 1000000000.0 of type float; it must be an int"),
+        ({"timed": 1}, "timed is 1; it must be True or False"),
+    ],
+)
+def test_bad_options(options, error):
+    with pytest.raises((TypeError, ValueError), match=error):
+        km.assigners.Auto(**options)
+    if "memory_limit" in options:
+        with pytest.raises((TypeError, ValueError), match=error):
+            km.assigners.Yinyang(**options)
 
 
 @pytest.mark.parametrize("slow", [True, False])

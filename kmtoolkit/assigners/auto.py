@@ -21,6 +21,7 @@ from kmtoolkit.assigners.hamerly import Hamerly
 from kmtoolkit.assigners.sorted_1d import Sorted1D
 from kmtoolkit.assigners.tree import Tree
 from kmtoolkit.assigners.yinyang import Yinyang
+from kmtoolkit.errors import check_int
 from kmtoolkit.problem import Problem, State, Work
 from kmtoolkit.registry import assigner
 
@@ -98,6 +99,11 @@ class Auto:
     timed: bool = True
     memory_limit: int = 1 << 32
 
+    def __post_init__(self) -> None:
+        check_int("memory_limit", self.memory_limit, 1)
+        if not isinstance(self.timed, bool):
+            raise TypeError(f"timed is {self.timed!r}; it must be True or False")
+
     def init(self, problem: Problem, state: State) -> Memory:
         engine, why, rest = prior(problem, self.memory_limit)
         memory = Memory(engine, why, rest, wait=rest)
@@ -158,11 +164,12 @@ def prior(problem: Problem, memory_limit: int) -> tuple[str, str, int]:
     if k == 1 or n * k * d < LITTLE:
         return "dense", f"a call takes {n * k * d} multiply-adds; bounds would cost more than they spare", 0
     boxes = d <= 3 or (d == 4 and k >= 64 and n >= 4000 * k)
+    grouped = 89 + 5 * k / 16 + 8 * d * max(min(32 * k / n, 1), 2 * k / n)  # and centers of 32 calls
     choices = [
         ("sorted-1d", d == 1 and k >= 100 and n >= 1000 * k, 12, "one column can be sorted"),
         ("tree", boxes, d * problem.X.itemsize + 9, f"boxes of rows in {d} columns have few candidates"),
         ("exponion", d <= 4 and k >= 1000, 4 + 600 * k * d / n, f"few of {k} centers are near in {d} columns"),
-        ("yinyang", d * k >= GROUPED and d >= 10 and k >= 64, 89 + 5 * k / 16, f"groups of {k} centers, {d} columns"),
+        ("yinyang", d * k >= GROUPED and d >= 10 and k >= 64, grouped, f"groups of {k} centers, {d} columns"),
         ("hamerly", True, 4, f"one bound a row, for {d} columns and k = {k}"),
     ]
     for engine, suits, bytes_a_row, why in choices:

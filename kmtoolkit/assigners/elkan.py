@@ -17,9 +17,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kmtoolkit.errors import check_int
 from kmtoolkit.kernels.bounds import MOST, UNDERFLOW, down, list_survivors, slack, unit_of, up, widen_drifts
 from kmtoolkit.kernels.changes import gathered, note, room_for_moves
-from kmtoolkit.kernels.closest import CANONICAL, OFTEN, first_level, gap_of_row, new_room, pack, rank
+from kmtoolkit.kernels.closest import CANONICAL, first_level, gap_of_row, new_room, next_level, pack, rank
 from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import inlined, jit
 from kmtoolkit.kernels.neighbors import at_least, at_most
@@ -29,7 +30,6 @@ from kmtoolkit.problem import Problem, State, Work
 from kmtoolkit.registry import assigner
 
 BLOCK = 4096  # rows whose survivors are gathered together
-LEAST = 2048  # compared rows that tell whether a precision decides often enough
 TILE = 8  # a distance in a tile costs so much less than one by itself
 AHEAD = 4  # so many steps of drift a margin should last
 COMPARE, RENEW, LOOK = range(3)  # with all centers; the same, and renew bounds; only with those that bounds leave
@@ -60,8 +60,7 @@ class Memory:
         """See from the tally of a call what to do in the next."""
         self.survivors, single, tiled, undecided, looked, failed = map(int, tally.sum(axis=0))
         self.distances = single + tiled * k
-        if self.level < CANONICAL and undecided > max(tiled, LEAST) * OFTEN:
-            self.level += 1
+        self.level = next_level(self.level, undecided, tiled)
         if LOOK in self.modes and 2 * failed > looked:  # centers still move too far
             self.stage = 0
         else:
@@ -90,11 +89,7 @@ class Elkan:
     memory_limit: int = 2**30
 
     def __post_init__(self) -> None:
-        limit = self.memory_limit
-        if isinstance(limit, bool) or not isinstance(limit, (int, np.integer)):
-            raise TypeError(f"memory_limit is {limit!r} of type {type(limit).__name__}; it must be an int")
-        if limit < 1:
-            raise ValueError(f"memory_limit is {limit}; it must be at least 1")
+        check_int("memory_limit", self.memory_limit, 1)
 
     def init(self, problem: Problem, state: State) -> Memory:
         n, k = len(problem.X), problem.k

@@ -19,7 +19,7 @@ import numpy as np
 
 from kmtoolkit.kernels.bounds import MOST, down, list_survivors, unit_of, widen_drifts
 from kmtoolkit.kernels.changes import gathered, note, room_for_moves
-from kmtoolkit.kernels.closest import CANONICAL, OFTEN, first_level, gap_of_row, new_room, pack, rank
+from kmtoolkit.kernels.closest import CANONICAL, first_level, gap_of_row, new_room, next_level, pack, rank
 from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import jit
 from kmtoolkit.kernels.lanes import CENTER_LANES
@@ -29,7 +29,6 @@ from kmtoolkit.problem import Problem, State, Work
 from kmtoolkit.registry import assigner
 
 BLOCK = 4096  # rows whose survivors are gathered together
-LEAST = 2048  # compared rows that tell whether a precision decides often enough
 NEIGHBORS = {1: 8, 2: 16, 3: 32, 4: 48}  # by columns, as many as the second nearest center is among
 MOST_NEIGHBORS = 64  # of more columns
 LIMITED = 1 / 4  # share of compared rows that reaches may limit
@@ -57,8 +56,7 @@ class Memory:
         if self.reaching and limited > self.survivors * LIMITED:
             self.looking = self.reaching = False
             self.neighbors.reach[:] = np.inf
-        if self.level < CANONICAL and undecided > max(ranked, LEAST) * OFTEN:
-            self.level += 1
+        self.level = next_level(self.level, undecided, ranked)
         self.fresh = False
 
 

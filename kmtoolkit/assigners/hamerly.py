@@ -15,7 +15,7 @@ import numpy as np
 
 from kmtoolkit.kernels.bounds import MOST, down, list_survivors, unit_of, widen_drifts
 from kmtoolkit.kernels.changes import gathered, note, room_for_moves
-from kmtoolkit.kernels.closest import CANONICAL, OFTEN, first_level, gap_of_row, new_room, pack, rank
+from kmtoolkit.kernels.closest import CANONICAL, first_level, gap_of_row, new_room, next_level, pack, rank
 from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.squared import nearest_of_row
 from kmtoolkit.problem import Problem, State, Work
@@ -23,7 +23,6 @@ from kmtoolkit.registry import assigner
 
 BLOCK = 4096  # rows whose survivors are gathered together
 TOGETHER = 512  # rows whose survivors fill tiles well
-LEAST = 2048  # compared rows that tell whether a precision decides often enough
 
 
 class Memory:
@@ -69,8 +68,7 @@ class Hamerly:
             factor, memory.level == CANONICAL, lists, lengths, tally,
         )  # fmt: skip
         memory.survivors, undecided = map(int, tally.sum(axis=0))
-        if memory.level < CANONICAL and undecided > max(memory.survivors, LEAST) * OFTEN:
-            memory.level += 1
+        memory.level = next_level(memory.level, undecided, memory.survivors)
         return gathered(lists, lengths)
 
     def relabeled(self, problem: Problem, state: State, memory: Memory, rows: np.ndarray) -> None:

@@ -22,11 +22,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from kmtoolkit.assigners.hamerly import LEAST, Hamerly
+from kmtoolkit.assigners.hamerly import Hamerly
 from kmtoolkit.assigners.hamerly import Memory as HamerlyMemory
+from kmtoolkit.errors import check_int
 from kmtoolkit.kernels.bounds import widen_drifts
 from kmtoolkit.kernels.changes import gathered, room_for_moves
-from kmtoolkit.kernels.closest import CANONICAL, OFTEN, pack
+from kmtoolkit.kernels.closest import CANONICAL, next_level, pack
 from kmtoolkit.kernels.grid import cut
 from kmtoolkit.kernels.group_bounds import Groups, compare_with_groups, in_tiles, measure_drifts, rebase
 from kmtoolkit.kernels.groups import MULTIPLE, TIMES, WIDTH
@@ -71,6 +72,9 @@ class Yinyang:
     """
 
     memory_limit: int = 1 << 30
+
+    def __post_init__(self) -> None:
+        check_int("memory_limit", self.memory_limit, 1)
 
     def init(self, problem: Problem, state: State) -> Memory:
         return Memory(problem, state)
@@ -121,8 +125,7 @@ def _compare(problem: Problem, state: State, memory: Memory, groups: Groups) -> 
         in_tiles(packed, groups.names, d), memory.now, memory.unit, lists, lengths, tally,
     )  # fmt: skip
     memory.survivors, memory.distances, undecided = map(int, tally.sum(axis=0))
-    if undecided > max(memory.survivors, LEAST) * OFTEN:
-        memory.level += 1
+    memory.level = next_level(memory.level, undecided, memory.survivors)
     if memory.calls > memory.start and memory.distances > TOO_MANY * n * k:
         memory.start, memory.wait = memory.calls + 1 + memory.wait, 2 * memory.wait
     memory.now += 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kmtoolkit.errors import check_int
 from kmtoolkit.kernels.closest import closest as nearest
 from kmtoolkit.kernels.squared import distances_to, lower_closest
 from kmtoolkit.problem import Problem, read_only
@@ -36,12 +37,7 @@ class AfkMc2:
     chain_length: int = 200
 
     def __post_init__(self) -> None:
-        if isinstance(self.chain_length, bool) or not isinstance(self.chain_length, (int, np.integer)):
-            raise TypeError(
-                f"chain_length is {self.chain_length!r} of type {type(self.chain_length).__name__}; it must be an int"
-            )
-        if self.chain_length < 1:
-            raise ValueError(f"chain_length is {self.chain_length}; it must be at least 1")
+        check_int("chain_length", self.chain_length, 1)
 
     def __call__(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
         X, weights, k = problem

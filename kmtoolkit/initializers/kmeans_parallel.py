@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from kmtoolkit.errors import check_int
 from kmtoolkit.initializers.kmeans_plus_plus import KMeansPlusPlus
 from kmtoolkit.kernels.closest import closest as nearest
 from kmtoolkit.kernels.squared import distances_to, lower_closest
@@ -44,17 +45,14 @@ class KMeansParallel:
     rounds: int = 5
 
     def __post_init__(self) -> None:
-        factor, rounds = self.oversampling, self.rounds
+        factor = self.oversampling
         if isinstance(factor, bool) or not isinstance(factor, (int, float, np.integer, np.floating, type(None))):
             raise TypeError(
                 f"oversampling is {factor!r} of type {type(factor).__name__}; it must be a real number or None"
             )
         if factor is not None and not (factor > 0 and math.isfinite(factor)):
             raise ValueError(f"oversampling is {factor}; it must be positive and finite")
-        if isinstance(rounds, bool) or not isinstance(rounds, (int, np.integer)):
-            raise TypeError(f"rounds is {rounds!r} of type {type(rounds).__name__}; it must be an int")
-        if rounds < 1:
-            raise ValueError(f"rounds is {rounds}; it must be at least 1")
+        check_int("rounds", self.rounds, 1)
 
     def __call__(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
         X, weights, k = problem

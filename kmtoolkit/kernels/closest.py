@@ -26,14 +26,15 @@ from kmtoolkit.kernels.squared import in_lanes, nearest, nearest_of_row
 from kmtoolkit.kernels.vectors import LINE_BYTES, VECTOR_BYTES
 
 __all__ = [
-    "CANONICAL", "OFTEN", "Packed", "Room", "block_width", "closest", "first_level", "gap_of_row", "new_room", "pack",
-    "rank",
+    "CANONICAL", "Packed", "Room", "block_width", "closest", "first_level", "gap_of_row", "new_room", "next_level",
+    "pack", "rank",
 ]  # fmt: skip
 
 LEAST_WORK = 1 << 16  # multiply-adds below which preparing a tile costs more than it saves
 MOST_COLUMNS = 1 << 15  # for the bound on rounding to hold in float32
 SAMPLE = 256  # rows that tell whether float32 decides often enough
 OFTEN = 1 / 16  # share of undecided rows above which the next precision is faster
+LEAST = 2048  # compared rows that tell whether it is
 STEPS_PER_OPERATION = 32  # multiply-adds that take about as long as one operation of a plain kernel
 PRECISIONS: tuple[Any, ...] = (np.float32, np.float64)  # of tiles, the faster first
 CANONICAL = len(PRECISIONS)  # the level beyond them: no tiles
@@ -207,6 +208,11 @@ def first_level(X: np.ndarray, k: int) -> int:
     """The fastest of PRECISIONS that may do for rows of X (n, d) and k centers, or CANONICAL."""
     n, d = X.shape
     return CANONICAL if plain_python or n * k * d < LEAST_WORK or d > MOST_COLUMNS else 0
+
+
+def next_level(level: int, undecided: int, compared: int) -> int:
+    """The level to go on with, if the canonical function had to decide so many of the rows compared at this one."""
+    return level + (level < CANONICAL and undecided > max(compared, LEAST) * OFTEN)
 
 
 def _label(X: np.ndarray, packed: Packed, labels: np.ndarray) -> float:

@@ -21,9 +21,10 @@ from kmtoolkit.kernels.vectors import (
     Array,
     constant,
     element,
+    least_of,
+    lesser,
     literal,
     multiply_add,
-    shuffle,
     splat,
     transpose,
 )
@@ -37,19 +38,6 @@ TIMES = 32  # that bounds can be of
 STEP = 4  # features that the loop does at once; rows and tiles are filled up with zeros to a multiple
 POINTERS = 8  # rows that are read at the same time: each takes a general register
 SUMS = 16 if MANY_REGISTERS else 8  # vectors of scores that are kept in registers
-
-
-def _lesser(b: ir.IRBuilder, one: Any, other: Any) -> Any:
-    return b.select(b.fcmp_ordered("<", one, other), one, other)
-
-
-def _least(b: ir.IRBuilder, vector: Any) -> Any:
-    """The least of a vector's elements."""
-    while vector.type.count > 1:
-        half = vector.type.count // 2
-        low, high = (shuffle(b, vector, vector, list(range(at, at + half))) for at in (0, half))
-        vector = _lesser(b, low, high)
-    return b.extract_element(vector, ir.Constant(INT32, 0))
 
 
 @intrinsic
@@ -75,8 +63,8 @@ def shrink(typing: Any, lower: Any, stamps: Any, drifts: Any, i: Any, shrunk: An
                 drift = b.insert_element(drift, ways.load(at, ir.FloatType()), ir.Constant(INT32, lane))
             value = b.fsub(bounds.load(b.add(row, group), vector), drift)
             out.store(b.add(b.mul(args[5], groups), group), value)
-            b.store(_lesser(b, value, b.load(least)), least)
-        return _least(b, b.load(least))
+            b.store(lesser(b, value, b.load(least)), least)
+        return least_of(b, b.load(least))
 
     return types.float32(lower, stamps, drifts, i, shrunk, r), codegen
 
@@ -99,7 +87,7 @@ def list_below(typing: Any, shrunk: Any, r: Any, above: Any, slot: Any, listed: 
         with cgutils.for_range_slice(b, constant(0), groups, constant(MULTIPLE), intp=INT64) as (group, _):
             value = bounds.load(b.add(b.mul(args[1], groups), group), vector)
             spared = b.fcmp_ordered(">", value, splat(b, args[2], MULTIPLE))
-            b.store(_lesser(b, b.select(spared, value, infinite), b.load(least)), least)
+            b.store(lesser(b, b.select(spared, value, infinite), b.load(least)), least)
             b.store(b.not_(b.bitcast(spared, mask)), left)
             head, body, done = (b.append_basic_block(name) for name in ("more", "list", "done"))
             b.branch(head)
@@ -114,7 +102,7 @@ def list_below(typing: Any, shrunk: Any, r: Any, above: Any, slot: Any, listed: 
             b.store(b.and_(now, b.sub(now, ir.Constant(mask, 1))), left)
             b.branch(head)
             b.position_at_end(done)
-        return _least(b, b.load(least))
+        return least_of(b, b.load(least))
 
     return types.float32(shrunk, r, above, slot, listed, counts), codegen
 

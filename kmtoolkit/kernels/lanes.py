@@ -18,6 +18,8 @@ from kmtoolkit.kernels.vectors import (
     constant,
     convert,
     element,
+    least_of,
+    lesser,
     shuffle,
     splat,
 )
@@ -109,35 +111,19 @@ def two_nearest(typing: Any, X: Any, row: Any, lists: Any, names: Any, first: An
             name, top, owner = labels.load(at, integers), b.load(best), b.load(which)
             first_of_equals = b.and_(b.fcmp_ordered("==", distance, top), b.icmp_signed("<", name, owner))
             better = b.or_(b.fcmp_ordered("<", distance, top), first_of_equals)
-            b.store(_lesser(b, b.load(second), b.select(better, top, distance)), second)
+            b.store(lesser(b, b.load(second), b.select(better, top, distance)), second)
             b.store(b.select(better, distance, top), best)
             b.store(b.select(better, name, owner), which)
         top, owner = b.load(best), b.load(which)
-        least = _least(b, top)
+        least = least_of(b, top)
         tied = b.fcmp_ordered("==", top, splat(b, least, CENTER_LANES))
-        winner = _least(b, b.select(tied, owner, none))
+        winner = least_of(b, b.select(tied, owner, none))
         mine = b.icmp_signed("==", owner, splat(b, winner, CENTER_LANES))
-        runner_up = _least(b, b.select(mine, b.load(second), top))
+        runner_up = least_of(b, b.select(mine, b.load(second), top))
         return context.make_tuple(b, signature.return_type, (least, runner_up, b.sext(winner, INT64)))
 
     answer = types.Tuple((types.float64, types.float64, types.int64))
     return answer(X, row, lists, names, first, many), codegen
-
-
-def _lesser(b: ir.IRBuilder, one: Any, other: Any) -> Any:
-    """Lane by lane, the lesser of two vectors."""
-    whole = isinstance(one.type.element, ir.IntType)
-    return b.select(b.icmp_signed("<", one, other) if whole else b.fcmp_ordered("<", one, other), one, other)
-
-
-def _least(b: ir.IRBuilder, vector: Any) -> Any:
-    """The least of the lanes of a vector."""
-    lanes = vector.type.count
-    while lanes > 1:
-        lanes //= 2
-        low, high = list(range(lanes)), list(range(lanes, 2 * lanes))
-        vector = _lesser(b, shuffle(b, vector, vector, low), shuffle(b, vector, vector, high))
-    return b.extract_element(vector, ir.Constant(INT32, 0))
 
 
 @intrinsic

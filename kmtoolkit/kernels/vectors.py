@@ -12,7 +12,7 @@ from numba.core.codegen import get_host_cpu_features
 
 __all__ = [
     "HAS_FMA", "INT32", "INT64", "LINE_BYTES", "MANY_REGISTERS", "VECTOR_BYTES", "Array", "constant", "convert",
-    "element", "literal", "multiply_add", "shuffle", "splat", "transpose",
+    "element", "least_of", "lesser", "literal", "multiply_add", "shuffle", "splat", "transpose",
 ]  # fmt: skip
 
 
@@ -119,3 +119,21 @@ def transpose(builder: ir.IRBuilder, rows: list[Any]) -> list[Any]:
         pairs = list(zip(rows[:half], rows[half:], strict=True))
         rows = [shuffle(builder, a, b, side) for a, b in pairs for side in (low, high)]
     return rows
+
+
+def lesser(builder: ir.IRBuilder, one: Any, other: Any) -> Any:
+    """Lane by lane, the lesser of two vectors."""
+    whole = isinstance(one.type.element, ir.IntType)
+    return builder.select(
+        builder.icmp_signed("<", one, other) if whole else builder.fcmp_ordered("<", one, other), one, other
+    )
+
+
+def least_of(builder: ir.IRBuilder, vector: Any) -> Any:
+    """The least of the lanes of a vector."""
+    lanes = vector.type.count
+    while lanes > 1:
+        lanes //= 2
+        low, high = list(range(lanes)), list(range(lanes, 2 * lanes))
+        vector = lesser(builder, shuffle(builder, vector, vector, low), shuffle(builder, vector, vector, high))
+    return builder.extract_element(vector, ir.Constant(INT32, 0))

@@ -171,9 +171,12 @@ class Bench:
         self.rate, self.solve = self.adapter(np.load(X), weights, len(self.start), self.variant)
         return {}
 
-    def warm(self, experiment):
-        """Run one iteration, which compiles what is compiled."""
-        _ = self.rate(self.start, 1) if experiment == "rate" else self.solve(0, max_iter=1)
+    def warm(self, experiment, argument, wholly):
+        """Run one iteration, or all of a fit, which compiles what is compiled."""
+        if experiment == "rate":
+            self.rate(self.start, argument if wholly else 1)
+        else:
+            self.solve(argument, **({} if wholly else {"max_iter": 1}))
         return {}
 
     def time(self, experiment, argument, want_centers):

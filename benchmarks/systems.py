@@ -27,13 +27,14 @@ class System:
     module: str
     requirements: tuple[str, ...]
     only: str = ""  # the one experiment it takes part in
+    changes: bool = False  # whether it may compile in later iterations, because it changes its method
 
 
 SCIKIT_LEARN = ("sklearn", ("scikit-learn",))
 FAISS = ("faiss", ("faiss-cpu",))
 MLPACK = ("mlpack", ("mlpack", "pandas"))
 SYSTEMS = [
-    System("kmtoolkit", "kmtoolkit", "auto", "kmtoolkit", ()),
+    System("kmtoolkit", "kmtoolkit", "auto", "kmtoolkit", (), changes=True),
     System("kmtoolkit-dense", "kmtoolkit", "dense", "kmtoolkit", ()),
     System("sklearn-lloyd", "scikit_learn", "lloyd", *SCIKIT_LEARN),
     System("sklearn-elkan", "scikit_learn", "elkan", *SCIKIT_LEARN),

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import kmtoolkit as km
 from kmtoolkit import registry, testing
+from kmtoolkit.assigners import yinyang
 from kmtoolkit.kernels import closest
 from kmtoolkit.kernels.jit import most_threads, plain_python
 from kmtoolkit.problem import State, admit
@@ -143,14 +144,34 @@ def large(seed):
 @pytest.mark.compiled
 @pytest.mark.parametrize("seeds", [(0, 7), pytest.param(range(60), marks=pytest.mark.slow)], ids=["few", "many"])
 @every
-def test_thousands_of_rows(row, seeds):
+def test_thousands_of_rows(row, seeds, monkeypatch):
     for seed in seeds:
         X, k, options = large(seed)
+        if seed >= 30 or seed == seeds[-1]:
+            request_groups(monkeypatch)
         try:
             check_same_path(row, X, k, **options, threads=1)
         except AssertionError as error:
             error.add_note(f"large({seed})")
             raise
+
+
+def request_groups(monkeypatch):
+    """From now on ``yinyang`` has groups of centers, whether they pay or not."""
+    monkeypatch.setattr(yinyang, "FEWEST", 2)
+    monkeypatch.setattr(yinyang, "worthwhile", lambda *case: 1.0)
+
+
+@pytest.mark.compiled
+def test_groups_come_when_they_pay():
+    rng = np.random.default_rng(2)
+    blobs = rng.normal(size=(200, 64))[rng.integers(200, size=8000)] + rng.normal(size=(8000, 64))
+    row = next(row for row in ROWS if row.name == "yinyang")
+    for X, pay in [(blobs, True), (rng.random((8000, 64)), False)]:
+        trace = check_same_path(row, X, 200, init="uniform", max_iter=8).trace
+        memory = trace.memory[np.isin(trace.phase, ["init", "assign"])]
+        assert (memory[:2] == 4 * len(X)).all()
+        assert (memory[-1] > 4 * len(X)) == pay
 
 
 @pytest.mark.compiled

@@ -11,8 +11,9 @@ single centers). What differs from the papers:
 - The rows of a block are sorted by group, so that register tiles compare many rows with a group at the speed of a dense
   sweep.
 
-Groups are cut, by bisection, when they are first needed. While bounds spare little, as in the first iterations, a row
-is compared with all centers, and Hamerly's bound alone is kept.
+While bounds spare little, as in the first iterations, rows are compared with all centers, and Hamerly's bound alone is
+kept. A few rows go ahead: they are compared with groups from the second call on, and tell when it pays for all. Groups
+are cut by bisection, anew then.
 
 O(n + s k / 16 + p d) time for s rows that are left and p distances; 9 + 5 k / 16 bytes a row, and up to 32 copies of
 the centers.
@@ -31,24 +32,50 @@ from kmtoolkit.kernels.closest import CANONICAL, next_level, pack
 from kmtoolkit.kernels.grid import cut
 from kmtoolkit.kernels.group_bounds import Groups, compare_with_groups, in_tiles, measure_drifts, rebase
 from kmtoolkit.kernels.groups import MULTIPLE, TIMES, WIDTH
-from kmtoolkit.problem import Problem, State, Work
+from kmtoolkit.problem import Problem, State, Work, read_only
 from kmtoolkit.registry import assigner
 
 TOGETHER = 1024  # rows whose lists by group fill tiles well
 FEWEST = 64  # centers for which groups are worth their bounds
-FIRST = 3  # the call in which groups are cut
-TOO_MANY = 0.8  # share of distances evaluated above which groups wait for centers to slow down
+SCOUTS, AMONG = 256, 64  # rows that go ahead: so many, of that many each
+BOUND, ROW = 3, 380  # what it takes to look at a bound, and at a row, in columns: the time in which one column of a row
+# is compared with 16 centers
+GROUP, SCATTERED = 75, 1.3  # what it takes to compare a row with a group of 16, beyond so many times its columns
+TOO_MANY = 0.8  # share of distances evaluated above which groups are given up until centers slow down
 
 
 class Memory(HamerlyMemory):
     """What is kept between calls."""
 
-    def __init__(self, problem: Problem, state: State) -> None:
+    def __init__(self, problem: Problem, state: State, scout: "Scout | None" = None) -> None:
         super().__init__(problem, state)
         self.groups: Groups | None = None
+        self.scout = scout
         self.now = 0  # the time that the next bounds are of
-        self.calls, self.start, self.wait = 0, FIRST, 1  # groups are used from call ``start`` on
-        self.distances = 0
+        self.calls = self.distances = 0
+
+
+class Scout:
+    """A few rows that are compared with groups before all are."""
+
+    def __init__(self, problem: Problem, state: State) -> None:
+        n = len(problem.X)
+        self.rows = np.linspace(0, n - 1, min(SCOUTS, -(-n // AMONG))).astype(np.int64)
+        X, weights = problem.X[self.rows], problem.sample_weight[self.rows]
+        self.problem = Problem(read_only(X), read_only(weights), problem.k)
+        self.labels = state.labels[self.rows]
+        self.memory = Memory(self.problem, state)
+
+    def share(self, state: State, level: int, memory_limit: int) -> float:
+        """The share of distances that groups leave to evaluate now."""
+        labels, memory = state.labels[self.rows], self.memory
+        if memory.groups is None:
+            memory.groups = _cut_groups(self.problem, state, memory_limit)
+        _forget(memory, np.flatnonzero(labels != self.labels))  # relabeled since
+        memory.level = level
+        _compare(self.problem, state._replace(labels=labels), memory, memory.groups)
+        self.labels = labels
+        return memory.distances / (len(labels) * self.problem.k)
 
 
 @assigner("yinyang", exact=True, reference="Ding et al. 2015", cost="O(n + s k / 16 + p d), p distances of s rows")
@@ -81,20 +108,30 @@ class Yinyang:
 
     def __call__(self, problem: Problem, state: State, memory: Memory) -> np.ndarray | None:
         memory.calls += 1
-        if memory.level < CANONICAL and problem.k >= FEWEST and memory.calls >= memory.start:
-            memory.groups = memory.groups or _cut_groups(problem, state, self.memory_limit)
-            return _compare(problem, state, memory, memory.groups)
-        moved = Hamerly()(problem, state, memory)
-        memory.distances = memory.survivors * problem.k
-        if memory.groups is not None:
-            _forget(memory.groups, slice(None) if moved is None else moved)
+        if memory.groups is None and self.ready(problem, state, memory):
+            memory.groups, memory.scout, memory.now = _cut_groups(problem, state, self.memory_limit), None, 0
+            moved = _compare(problem, state, memory, memory.groups)
+        elif memory.groups is not None:
+            moved = _compare(problem, state, memory, memory.groups)
+            if memory.level == CANONICAL or memory.distances > TOO_MANY * len(problem.X) * problem.k:
+                memory.groups = None
+        else:
+            moved = Hamerly()(problem, state, memory)
+            memory.distances = memory.survivors * problem.k
         return moved
+
+    def ready(self, problem: Problem, state: State, memory: Memory) -> bool:
+        """Whether groups would spare enough now, as a few rows tell."""
+        if memory.level == CANONICAL or problem.k < FEWEST or memory.calls == 1:
+            return False
+        memory.scout = memory.scout or Scout(problem, state)
+        share = memory.scout.share(state, memory.level, self.memory_limit)
+        (n, d), k = problem.X.shape, problem.k
+        return share <= worthwhile(d, k, memory.survivors / n)
 
     def relabeled(self, problem: Problem, state: State, memory: Memory, rows: np.ndarray) -> None:
         """Forget the bounds of rows."""
-        memory.keys[rows] = -np.inf
-        if memory.groups is not None:
-            _forget(memory.groups, rows)
+        _forget(memory, rows)
 
     def work(self, problem: Problem, memory: Memory) -> Work:
         """Rows that were left, and their distances to their own center and to those of groups."""
@@ -105,9 +142,16 @@ class Yinyang:
         return Work(memory.distances, memory.survivors, kept)
 
 
-def _forget(groups: Groups, rows: np.ndarray | slice) -> None:
+def worthwhile(d: int, k: int, compared: float) -> float:
+    """The share of distances below which groups are faster than such a share of rows compared with all centers."""
+    return (d * compared - BOUND - ROW * WIDTH / k) / (GROUP + SCATTERED * d)
+
+
+def _forget(memory: Memory, rows: np.ndarray) -> None:
     """Forget the bounds of rows."""
-    groups.lower[rows, : len(groups.sizes)], groups.upper[rows] = -np.inf, np.inf
+    memory.keys[rows] = -np.inf
+    if (groups := memory.groups) is not None:
+        groups.lower[rows, : len(groups.sizes)], groups.upper[rows] = -np.inf, np.inf
 
 
 def _compare(problem: Problem, state: State, memory: Memory, groups: Groups) -> np.ndarray | None:
@@ -126,8 +170,6 @@ def _compare(problem: Problem, state: State, memory: Memory, groups: Groups) -> 
     )  # fmt: skip
     memory.survivors, memory.distances, undecided = map(int, tally.sum(axis=0))
     memory.level = next_level(memory.level, undecided, memory.survivors)
-    if memory.calls > memory.start and memory.distances > TOO_MANY * n * k:
-        memory.start, memory.wait = memory.calls + 1 + memory.wait, 2 * memory.wait
     memory.now += 1
     if memory.now == len(groups.past):
         rebase(cut(n, len(groups.sizes)), state.labels, groups)

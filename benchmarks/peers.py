@@ -87,7 +87,9 @@ class Race:
         told = {worker: worker.ask(LOAD_LIMIT, do="load", **{"weights": None} | files) for worker in workers}
         loaded = [worker for worker in workers if told[worker] == {}]
         warm = {"do": "warm", "experiment": experiment, "argument": ITERATIONS if experiment == "rate" else 0}
-        return told | {worker: worker.ask(LOAD_LIMIT, **warm, wholly=worker.system.changes) for worker in loaded}
+        return told | {
+            worker: worker.ask(max(LOAD_LIMIT, self.limit), **warm, wholly=worker.system.changes) for worker in loaded
+        }
 
     def run(self, workload, threads, experiments, workers):
         """All experiments on one workload; the systems take turns in an order drawn anew each round."""

@@ -35,7 +35,7 @@ FAISS = ("faiss", ("faiss-cpu",))
 MLPACK = ("mlpack", ("mlpack", "pandas"))
 SYSTEMS = [
     System("kmtoolkit", "kmtoolkit", "auto", "kmtoolkit", (), changes=True),
-    System("kmtoolkit-dense", "kmtoolkit", "dense", "kmtoolkit", ()),
+    System("kmtoolkit-dense", "kmtoolkit", "dense", "kmtoolkit", (), changes=True),
     System("sklearn-lloyd", "scikit_learn", "lloyd", *SCIKIT_LEARN),
     System("sklearn-elkan", "scikit_learn", "elkan", *SCIKIT_LEARN),
     System("faiss", "faiss", "RANDOM", *FAISS),

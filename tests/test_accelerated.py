@@ -165,13 +165,32 @@ def request_groups(monkeypatch):
 @pytest.mark.compiled
 def test_groups_come_when_they_pay():
     rng = np.random.default_rng(2)
-    blobs = rng.normal(size=(200, 64))[rng.integers(200, size=8000)] + rng.normal(size=(8000, 64))
+    blobs = rng.normal(size=(200, 64))[rng.integers(200, size=8000)] + 0.5 * rng.normal(size=(8000, 64))
     row = next(row for row in ROWS if row.name == "yinyang")
     for X, pay in [(blobs, True), (rng.random((8000, 64)), False)]:
         trace = check_same_path(row, X, 200, init="uniform", max_iter=8).trace
-        memory = trace.memory[np.isin(trace.phase, ["init", "assign"])]
-        assert (memory[:2] == 4 * len(X)).all()
-        assert (memory[-1] > 4 * len(X)) == pay
+        assigned = np.isin(trace.phase, ["init", "assign"])
+        spared = trace.distances[assigned] < 0.9 * 200 * trace.survivors[assigned]
+        assert not spared[:2].any()
+        assert spared.any() == pay
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("given_up", [False, True])
+@pytest.mark.parametrize("empty", ["farthest", "drop"])
+def test_groups_that_are_used_to_the_end(empty, given_up, monkeypatch):
+    """Few rows for each center, so that bounds are often brought to the present; or groups are cut again and again."""
+    request_groups(monkeypatch)
+    if given_up:
+        monkeypatch.setattr(yinyang, "TOO_MANY", 0.01)
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(600, 3))
+    start = X[:70].copy()
+    start[62:] += 100
+    row = next(row for row in ROWS if row.name == "yinyang")
+    trace = check_same_path(row, X, 70, start=start, empty=empty, max_iter=40, verify=True).trace
+    assert trace.memory.max() > 5 * 5 * len(X)
+    assert trace.iteration[-1] >= 10  # bounds are brought to the present after eight calls with groups
 
 
 @pytest.mark.compiled
@@ -187,8 +206,10 @@ def test_a_fit_to_the_end(row):
 @pytest.mark.compiled
 @pytest.mark.skipif(most_threads() == 1, reason="this process has one thread")
 @every
-def test_the_same_bits_for_any_number_of_threads(row):
+def test_the_same_bits_for_any_number_of_threads(row, monkeypatch):
     for seed in (0, 9):  # of either dtype
+        if seed == 9:
+            request_groups(monkeypatch)
         X, k, options = large(seed)
         X, options["start"] = np.ascontiguousarray(X[:, : row.columns]), options["start"][:, : row.columns]
         assigner = km.assigners.Auto(timed=False) if row.name == "auto" else row.name

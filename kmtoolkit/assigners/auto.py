@@ -166,10 +166,10 @@ def prior(problem: Problem, memory_limit: int) -> tuple[str, str, int]:
     boxes = d <= 3 or (d == 4 and k >= 64 and n >= 4000 * k)
     grouped = 89 + 5 * k / 16 + 8 * d * max(min(32 * k / n, 1), 2 * k / n)  # and centers of 32 calls
     choices = [
-        ("sorted-1d", d == 1 and k >= 100 and n >= 1000 * k, 12, "one column can be sorted"),
+        ("sorted-1d", d == 1 and n >= 1000 * k, 12, "one column can be sorted"),
         ("tree", boxes, d * problem.X.itemsize + 9, f"boxes of rows in {d} columns have few candidates"),
         ("exponion", d <= 4 and k >= 1000, 4 + 600 * k * d / n, f"few of {k} centers are near in {d} columns"),
-        ("yinyang", d * k >= GROUPED and d >= 10 and k >= 64, grouped, f"groups of {k} centers, {d} columns"),
+        ("yinyang", d * k >= GROUPED and d >= 16 and k >= 64, grouped, f"groups of {k} centers, {d} columns"),
         ("hamerly", True, 4, f"one bound a row, for {d} columns and k = {k}"),
     ]
     for engine, suits, bytes_a_row, why in choices:

@@ -47,10 +47,10 @@ TOO_MANY = 0.8  # share of distances evaluated above which groups are given up u
 class Memory(HamerlyMemory):
     """What is kept between calls."""
 
-    def __init__(self, problem: Problem, state: State, scout: "Scout | None" = None) -> None:
+    def __init__(self, problem: Problem, state: State) -> None:
         super().__init__(problem, state)
         self.groups: Groups | None = None
-        self.scout = scout
+        self.scout: Scout | None = None
         self.now = 0  # the time that the next bounds are of
         self.calls = self.distances = 0
 
@@ -59,7 +59,7 @@ class Scout:
     """A few rows that are compared with groups before all are."""
 
     def __init__(self, problem: Problem, state: State) -> None:
-        n = len(problem.X)
+        n = self.among = len(problem.X)
         self.rows = np.linspace(0, n - 1, min(SCOUTS, -(-n // AMONG))).astype(np.int64)
         X, weights = problem.X[self.rows], problem.sample_weight[self.rows]
         self.problem = Problem(read_only(X), read_only(weights), problem.k)
@@ -70,7 +70,7 @@ class Scout:
         """The share of distances that groups leave to evaluate now."""
         labels, memory = state.labels[self.rows], self.memory
         if memory.groups is None:
-            memory.groups = _cut_groups(self.problem, state, memory_limit)
+            memory.groups = _cut_groups(self.problem, state, memory_limit, self.among)
         _forget(memory, np.flatnonzero(labels != self.labels))  # relabeled since
         memory.level = level
         _compare(self.problem, state._replace(labels=labels), memory, memory.groups)
@@ -108,25 +108,26 @@ class Yinyang:
 
     def __call__(self, problem: Problem, state: State, memory: Memory) -> np.ndarray | None:
         memory.calls += 1
-        if memory.groups is None and self.ready(problem, state, memory):
+        most = TOO_MANY * len(problem.X) * problem.k
+        if memory.groups is None and self.send_scouts(problem, state, memory):
             memory.groups, memory.scout, memory.now = _cut_groups(problem, state, self.memory_limit), None, 0
-            moved = _compare(problem, state, memory, memory.groups)
-        elif memory.groups is not None:
-            moved = _compare(problem, state, memory, memory.groups)
-            if memory.level == CANONICAL or memory.distances > TOO_MANY * len(problem.X) * problem.k:
-                memory.groups = None
-        else:
+            most = np.inf  # the first call finds all bounds
+        if memory.groups is None:
             moved = Hamerly()(problem, state, memory)
             memory.distances = memory.survivors * problem.k
+        else:
+            moved = _compare(problem, state, memory, memory.groups)
+            if memory.level == CANONICAL or memory.distances > most:
+                memory.groups = None
         return moved
 
-    def ready(self, problem: Problem, state: State, memory: Memory) -> bool:
-        """Whether groups would spare enough now, as a few rows tell."""
-        if memory.level == CANONICAL or problem.k < FEWEST or memory.calls == 1:
+    def send_scouts(self, problem: Problem, state: State, memory: Memory) -> bool:
+        """Compare a few rows with groups, at every call from the second on; whether it would pay for all now."""
+        (n, d), k = problem.X.shape, problem.k
+        if memory.level == CANONICAL or k < FEWEST or memory.calls == 1 or worthwhile(d, k, 1.0) <= 0:
             return False
         memory.scout = memory.scout or Scout(problem, state)
         share = memory.scout.share(state, memory.level, self.memory_limit)
-        (n, d), k = problem.X.shape, problem.k
         return share <= worthwhile(d, k, memory.survivors / n)
 
     def relabeled(self, problem: Problem, state: State, memory: Memory, rows: np.ndarray) -> None:
@@ -134,12 +135,15 @@ class Yinyang:
         _forget(memory, rows)
 
     def work(self, problem: Problem, memory: Memory) -> Work:
-        """Rows that were left, and their distances to their own center and to those of groups."""
-        kept = memory.keys.nbytes
-        if (groups := memory.groups) is not None:
-            bounds = groups.lower, groups.stamps, groups.upper, groups.since
-            kept += sum(array.nbytes for array in (*bounds, groups.past))
-        return Work(memory.distances, memory.survivors, kept)
+        """Rows that were left, and their distances to their own center and to those of groups; scouts are counted."""
+        distances, kept = memory.distances, memory.keys.nbytes
+        parts = [memory.groups]
+        if (scout := memory.scout) is not None:
+            distances += scout.memory.distances
+            kept += scout.problem.X.nbytes + scout.memory.keys.nbytes
+            parts.append(scout.memory.groups)
+        kept += sum(array.nbytes for groups in parts if groups is not None for array in groups)
+        return Work(distances, memory.survivors, kept)
 
 
 def worthwhile(d: int, k: int, compared: float) -> float:
@@ -177,17 +181,18 @@ def _compare(problem: Problem, state: State, memory: Memory, groups: Groups) -> 
     return gathered(lists, lengths)
 
 
-def _cut_groups(problem: Problem, state: State, memory_limit: int) -> Groups:
-    """Groups of the centers, without bounds."""
+def _cut_groups(problem: Problem, state: State, memory_limit: int, among: int = 0) -> Groups:
+    """Groups of the centers, without bounds; scouts have the same as all the rows they are among."""
     (n, d), k, width = problem.X.shape, problem.k, WIDTH
-    while width < k and n * -(-k // width) * 5 > memory_limit:
+    rows = among or n
+    while width < k and rows * -(-k // width) * 5 > memory_limit:
         width *= 2
     parts = _bisected(state.centers, np.arange(k), width)
     names, sizes = np.full((len(parts), width), -1, np.int32), np.array([len(part) for part in parts])
     names[np.arange(width) < sizes[:, np.newaxis]] = np.concatenate(parts)
     places = np.empty(k, np.int64)
     places[names[names >= 0]] = np.flatnonzero(names >= 0)
-    times, shape = min(max(n // k, 2), TIMES), (n, -(-len(parts) // MULTIPLE) * MULTIPLE)
+    times, shape = min(max(rows // k, 2), TIMES), (n, -(-len(parts) // MULTIPLE) * MULTIPLE)
     lower = np.full(shape, np.inf, np.float32)
     lower[:, : len(parts)] = -np.inf
     return Groups(

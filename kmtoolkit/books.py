@@ -3,18 +3,20 @@
 import functools
 import math
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
-from kmtoolkit.errors import DescentError
+from kmtoolkit.errors import DescentError, RuleBroken
 from kmtoolkit.kernels.arithmetic import EPS, NOISE
-from kmtoolkit.kernels.changes import changed, changed_among
+from kmtoolkit.kernels.changes import changed, changed_among, row_dtype
 from kmtoolkit.kernels.grid import watched
 from kmtoolkit.kernels.statistics import WORN, absorb, new_moves
 from kmtoolkit.objectives import NO_WORK, SquaredEuclidean, Step
-from kmtoolkit.problem import Problem, State, Work, read_only, read_only_state
+from kmtoolkit.problem import Problem, State, read_only, read_only_state
+from kmtoolkit.registry import Row
 
-__all__ = ["Books"]
+__all__ = ["Books", "ask_for_rows"]
 
 _ALL = np.empty(0, np.int32)
 ROWS_AT_ONCE = 1 << 14
@@ -26,6 +28,8 @@ class Books:
     Settling touches the rows that move and no others. F itself is computed when it is asked for: at the end, or
     after every half-step with ``verify=True`` or a strategy that does not promise descent.
     """
+
+    assigned = ("labels",)  # what assigners write
 
     def __init__(self, problem: Problem, centers: np.ndarray, objective: SquaredEuclidean, box: np.ndarray) -> None:
         n, (k, d) = len(problem.X), centers.shape
@@ -47,6 +51,7 @@ class Books:
         self.hash = 0
         self.empty = k  # clusters without rows
         self.views: dict[tuple[str, ...], State] = {}  # the state as each role sees it
+        self.trusted = False  # whether the assigner told which rows it moved
 
     def view(self, *writable: str) -> State:
         """The state as a strategy sees it: it can write the named arrays only."""
@@ -57,6 +62,10 @@ class Books:
             self.views[writable] = self.views[()]._replace(**own)
         return self.views[writable]
 
+    def parameters(self) -> dict[str, np.ndarray]:
+        """Copies of the parameters θ."""
+        return {"centers": self.state.centers.copy()}
+
     def proposed(self, told: np.ndarray | None = None) -> tuple[np.ndarray | None, int]:
         """The rows whose label differs from the accepted one, (m,), or None for all; and the largest label.
 
@@ -65,12 +74,44 @@ class Books:
         labels = self.state.labels
         return changed(labels, self.accepted) if told is None else changed_among(told, labels, self.accepted)
 
-    def untold(self) -> int | None:
-        """A row whose label differs from the accepted one after all was settled; None if there is none."""
-        rows, _ = self.proposed()
-        return None if rows is not None and not len(rows) else int(np.argmax(self.state.labels != self.accepted))
+    def take(self, told: Any, row: Row, first: bool) -> Step:
+        """Settle the labels that an assigner wrote, who may have told which rows it moved; it is known by its row."""
+        if told is not None:
+            told, self.trusted = self._checked_rows(told), True
+        rows, largest = self.proposed(None if first else told)
+        if largest >= self.problem.k:
+            wrong = largest if largest < 2**31 else int(self.state.labels.min())
+            raise RuleBroken(f"wrote label {wrong}; labels must be 0 to {self.problem.k - 1}")
+        step = self.settle(rows, force=not row.monotone)
+        if step.refused and row.exact:
+            raise RuleBroken(f"is declared exact, but proposed {step.refused} labels that are not nearer")
+        return step
 
-    def settle(self, rows: np.ndarray | None = None, *, force: bool = False, work: Work = NO_WORK) -> Step:
+    def _checked_rows(self, told: Any) -> np.ndarray:
+        """The rows that the assigner says it moved, in rising order."""
+        n = len(self.accepted)
+        if not isinstance(told, np.ndarray) or told.ndim != 1 or told.dtype.kind not in "iu":
+            kind = f"{told.dtype} array of shape {told.shape}" if isinstance(told, np.ndarray) else type(told).__name__
+            raise RuleBroken(f"returned a {kind}; it must return nothing, or a 1-D integer array of rows it moved")
+        rows: np.ndarray = np.sort(told)
+        if len(rows) and not (rows[0] >= 0 and rows[-1] < n):
+            raise RuleBroken(f"returned rows {rows[0]} to {rows[-1]}; rows are 0 to {n - 1}")
+        if (twice := np.flatnonzero(rows[1:] == rows[:-1])).size:
+            raise RuleBroken(f"returned row {rows[twice[0]]} twice; it must return each row it moved once")
+        return rows.astype(row_dtype(n), copy=False)
+
+    def close(self) -> None:
+        """See whether the assigner told of all rows that it moved."""
+        rows, _ = self.proposed()
+        if self.trusted and (rows is None or len(rows)):
+            untold = int(np.argmax(self.state.labels != self.accepted))
+            raise RuleBroken(f"changed the label of row {untold}, and did not return it among the rows it moved")
+
+    def unrest(self, way: float) -> float:
+        """How much the latest iteration changed: the summed squared shift of the centers."""
+        return way
+
+    def settle(self, rows: np.ndarray | None = None, *, force: bool = False) -> Step:
         """Accept the labels proposed for rows that lower F (or leave it and lower the index), refuse the others."""
         step, worn = self._move(rows, force)
         if worn:
@@ -80,7 +121,7 @@ class Books:
             lost = (state.mass < self.peak_mass * WORN) | (faint & ~self.lossless).any(axis=1)
             if lost.any():
                 self.refresh((state.counts > 0) & lost)
-        return step._replace(work=work)
+        return step
 
     @functools.cached_property
     def lossless(self) -> np.ndarray:
@@ -144,45 +185,28 @@ class Books:
 
         ``ask(d, free)`` is called once per empty cluster. A handler that ``repairs`` is not asked if no row is free.
         """
-        state, X = self.state, self.problem.X
         self.repaired = []
         if not self.empty:
             return []
-        empty = np.flatnonzero(state.counts == 0)
-        d = self.objective.distances(X, state.centers, state.labels)
-        d[d <= self.objective.floor(X, state.centers, state.labels)] = 0.0
-        counts, plan = state.counts.copy(), []
-        for cluster in map(int, empty):
-            free = (d > 0) & (counts[state.labels] > 1)
-            if repairs and not free.any():
-                break
-            row = ask(read_only(d), read_only(free))
-            if row is None:
-                continue
-            plan.append((row, cluster))
-            counts[state.labels[row]] -= 1
-            point = X[row : row + 1].astype(np.float64)
-            to_row = self.objective.distances(X, point, 0)
-            to_row[to_row <= self.objective.floor(X, point, 0)] = 0.0
-            np.minimum(d, to_row, out=d)
-        return plan
+        return ask_for_rows(self.objective, self.problem, self.state, self.state.counts.copy(), ask, repairs)
 
-    def repair(self, plan: list[tuple[int, int]]) -> Step:
-        """Move each planned row to its empty cluster, which becomes nonempty and centers on it."""
+    def repair(self, plan: list[tuple[int, int]], _assign: Callable[[], Any], _row: Row) -> Step:
+        """Move each planned row to its empty cluster, which becomes nonempty and centers on it; no one is asked."""
         self.repaired = [(row, int(self.state.labels[row])) for row, _ in plan]
         for row, cluster in plan:
             self.state.centers[cluster] = self.problem.X[row]
             self.state.labels[row] = cluster
         rows, _ = self.proposed()
-        return self.settle(rows, work=NO_WORK._replace(distances=len(self.problem.X) * (len(plan) + 1)))
+        work = NO_WORK._replace(distances=len(self.problem.X) * (len(plan) + 1))
+        return self.settle(rows)._replace(work=work)
 
-    def updated(self, before: np.ndarray, value: float) -> Step:
-        """How far F, about ``value``, fell when the centers moved from ``before`` to where they are.
+    def updated(self, moved_from: dict[str, np.ndarray], value: float) -> Step:
+        """How far F, about ``value``, fell when the centers moved from where they were.
 
         The noise takes the rows to lie within sqrt(value / mass) of their center, as they do on the average. Before
         an updater is accused, it gets the benefit of the row that is farthest.
         """
-        objective, errors = self.objective, (self.mass_error, self.sums_error)
+        before, objective, errors = moved_from["centers"], self.objective, (self.mass_error, self.sums_error)
         step = objective.updated(self.state, before, errors, np.zeros(len(before)), value)
         if step.drop >= -step.noise:
             return step
@@ -190,18 +214,18 @@ class Books:
         np.maximum.at(reach, labels, np.sqrt(objective.distances(self.problem.X, before, labels)))
         return objective.updated(self.state, before, errors, reach, value)
 
-    def take_back(self, centers: np.ndarray) -> None:
-        """Return to the accepted labels as they were with ``centers``, before any repair made since.
+    def take_back(self, parameters: dict[str, np.ndarray]) -> None:
+        """Return to the accepted labels as they were with these parameters, before any repair made since.
 
         Sums and masses are not kept up: nothing but F, from scratch, may be asked for afterwards.
         """
         state = self.state
-        state.centers[:] = centers
+        state.centers[:] = parameters["centers"]
         state.labels[:] = self.accepted
         for row, label in self.repaired:
             state.labels[row] = label
         self.accepted[:] = state.labels
-        state.counts[:] = np.bincount(state.labels, minlength=len(centers))
+        state.counts[:] = np.bincount(state.labels, minlength=len(state.counts))
 
     def compress(self) -> bool:
         """Drop the empty clusters and renumber the others in order; F and the partition stay as they are."""
@@ -227,6 +251,12 @@ class Books:
         """F from scratch."""
         return self.cluster_values()[1]
 
+    now = value  # F as exact as need be during a fit
+
+    def label(self, X: np.ndarray) -> np.ndarray:
+        """The labels of other rows X (n, d)."""
+        return self.objective.nearest(X, self.state.centers)
+
     def not_nearest(self) -> np.ndarray:
         """Rows whose label is not the canonical nearest center, (m,) int64."""
         return np.flatnonzero(self.state.labels != self.objective.oracle(self.problem.X, self.state.centers))
@@ -241,3 +271,31 @@ class Books:
                 f"rounding explains at most {slack:.3g}"
             )
         return after
+
+
+def ask_for_rows(
+    objective: SquaredEuclidean, problem: Problem, state: Any, counts: np.ndarray,
+    ask: Callable[[np.ndarray, np.ndarray], int | None], repairs: bool,
+) -> list[tuple[int, int]]:  # fmt: skip
+    """The repairs a handler asks for, as (row, empty cluster); counts (k,) are of the rows by label, and change.
+
+    ``ask(d, free)`` is called once per empty cluster. A handler that ``repairs`` is not asked if no row is free.
+    """
+    X = problem.X
+    d = objective.distances(X, state.centers, state.labels)
+    d[d <= objective.floor(X, state.centers, state.labels)] = 0.0
+    plan: list[tuple[int, int]] = []
+    for cluster in map(int, np.flatnonzero(state.counts == 0)):
+        free = (d > 0) & (counts[state.labels] > 1)
+        if repairs and not free.any():
+            break
+        row = ask(read_only(d), read_only(free))
+        if row is None:
+            continue
+        plan.append((row, cluster))
+        counts[state.labels[row]] -= 1
+        point = X[row : row + 1].astype(np.float64)
+        to_row = objective.distances(X, point, 0)
+        to_row[to_row <= objective.floor(X, point, 0)] = 0.0
+        np.minimum(d, to_row, out=d)
+    return plan

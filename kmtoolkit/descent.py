@@ -13,9 +13,8 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmtoolkit.books import Books
-from kmtoolkit.errors import StrategyError
+from kmtoolkit.errors import RuleBroken, StrategyError
 from kmtoolkit.kernels.arithmetic import NOISE
-from kmtoolkit.kernels.changes import row_dtype
 from kmtoolkit.kernels.grid import watched
 from kmtoolkit.kernels.statistics import magnitude, shifts
 from kmtoolkit.objectives import SquaredEuclidean, Step
@@ -23,6 +22,8 @@ from kmtoolkit.options import Abandoned, Limits, next_child
 from kmtoolkit.problem import Door, Work, as_centers
 from kmtoolkit.registry import Strategy
 from kmtoolkit.result import Run, Status
+from kmtoolkit.soft import SoftObjective
+from kmtoolkit.soft_books import SoftBooks
 from kmtoolkit.trace import Recorder
 
 __all__ = ["Descent", "Parts"]
@@ -33,12 +34,17 @@ REPAIR_TRIES = 3
 
 
 class Parts(NamedTuple):
-    """The four resolved strategies."""
+    """The resolved strategies: one for each role, and of updaters one or more that take turns."""
 
     init: Strategy
     assign: Strategy
-    update: Strategy
+    updates: tuple[Strategy, ...]
     empty: Strategy
+
+    @property
+    def all(self) -> tuple[Strategy, ...]:
+        """All of them."""
+        return self.init, self.assign, *self.updates, self.empty
 
 
 class Descent:
@@ -50,14 +56,14 @@ class Descent:
         objective: SquaredEuclidean,
         door: Door,
         seed: np.random.SeedSequence,
-        start: np.ndarray | None,
+        start: dict[str, np.ndarray],
         limits: Limits,
         still: float,
         verify: bool,
     ) -> None:
         self.parts, self.door, self.seed, self.limits, self.verify = parts, door, seed, limits, verify
-        self.still = still  # the summed squared shift at or below which the centers are taken to stand still
-        self.certified = all(part.row.monotone for part in self.parts)
+        self.still = still  # the unrest of an iteration at or below which the fit has converged
+        self.certified = all(part.row.monotone for part in parts.all)
         self.recorder = Recorder(self.certified)
         self.n_iter = 0
         self.measured = 0.0  # F from scratch after the latest half-step, where it is asked for
@@ -67,14 +73,18 @@ class Descent:
         self.way = 0.0  # Σ shift² of the centers since the latest assignment
         self.farthest = 0.0  # the largest of those shifts
         self.moved = 0  # rows that the latest assignment moved
-        self.trusted = False  # whether the assigner told which rows it moved
         self.updated = Step(0.0)  # what the latest update did
         self.seen: set[int] = set()  # hashes of the labels that iterations started from
         self.repairs: Counter[int] = Counter()  # how often labels of that hash were repaired
         self.refreshed: set[int] = set()  # those whose rows were summed afresh
-        self.start = self.initial_centers() if start is None else start
-        self.at_assign = self.start  # the centers of the latest assignment
-        self.books = Books(door.problem, self.start.copy(), objective, door.box)
+        start = start or {"centers": self.initial_centers()}
+        self.start = start["centers"]
+        self.books: Books | SoftBooks
+        if isinstance(objective, SoftObjective):
+            self.books = SoftBooks(door.problem, self.start.copy(), objective, door.box, start.get("weights"))
+        else:
+            self.books = Books(door.problem, self.start.copy(), objective, door.box)
+        self.at_assign = self.books.parameters()  # the parameters of the latest assignment
 
     @functools.cached_property
     def rng(self) -> np.random.Generator:
@@ -98,7 +108,7 @@ class Descent:
         books, empty = self.books, self.parts.empty
         while True:
             dropped = empty.row.drops and books.compress()
-            self.at_assign = books.state.centers.copy()
+            self.at_assign = books.parameters()
             self.recorder.mark()
             if dropped:
                 self.open_assigner()
@@ -110,7 +120,7 @@ class Descent:
             self.repaired = bool(self.plan)
             if self.repaired:
                 self.repairs[books.hash] += 1
-                step = books.repair(self.plan)
+                step = self.of(self.parts.assign, books.repair, self.plan, self.propose, self.parts.assign.row)
                 self.tell_assigner()
                 self.shift()
                 self.add("repair", empty, step, self.farthest)
@@ -134,7 +144,7 @@ class Descent:
         if self.n_iter:
             if self.at_fixed_point() and self.sums_are_fresh():
                 return Status.FIXED_POINT
-            if not self.plan and self.way <= self.still:
+            if not self.plan and books.unrest(self.way) <= self.still:
                 return Status.TOLERANCE
         return limit
 
@@ -145,13 +155,16 @@ class Descent:
         after a repair that came to nothing shows whether anything else moves. An updater that does not jump to the
         minimizer may have further to go from the same labels.
         """
+        if isinstance(self.books, SoftBooks):
+            return not self.plan and self.books.fall <= 0
         if not self.certified:
             return self.moved == 0 and not self.plan and not self.books.state.shift.any()
         if self.books.hash not in self.seen:
             return False
         if self.plan or self.repaired:
             return bool(self.plan) and self.repairs[self.books.hash] >= REPAIR_TRIES
-        return self.parts.update.row.exact or self.updated.drop <= NOISE * self.updated.terms
+        exact = all(part.row.exact for part in self.parts.updates)
+        return exact or self.updated.drop <= NOISE * self.updated.terms
 
     def sums_are_fresh(self) -> bool:
         """Whether summing the rows afresh changes nothing; it is done once for the same labels."""
@@ -194,58 +207,43 @@ class Descent:
         if callable(tell):
             self.run_of(part, tell, self.books.problem, self.books.view(), *self.memory, rows)
 
+    def propose(self) -> Any:
+        """Let the assigner write what it owns; what it returns."""
+        part, books = self.parts.assign, self.books
+        return self.run_of(part, part.run, books.problem, books.view(*books.assigned), *self.memory)
+
     def assign(self, phase: str) -> None:
-        """Let the assigner propose labels, check them, and settle."""
+        """Let the assigner propose, check it, and settle."""
         books, part = self.books, self.parts.assign
-        told = self.run_of(part, part.run, books.problem, books.view("labels"), *self.memory)
-        if told is not None:
-            told, self.trusted = self.checked_rows(told), True
-        rows, largest = books.proposed(None if phase == "init" else told)
-        if largest >= books.problem.k:
-            wrong = largest if largest < 2**31 else int(books.state.labels.min())
-            raise self.broken(part, f"wrote label {wrong}; labels must be 0 to {books.problem.k - 1}")
+        told = self.propose()
         tell = getattr(part.run, "work", None)
         work = self.run_of(part, tell, books.problem, *self.memory) if callable(tell) else Work()
         if not isinstance(work, Work):
             raise self.broken(part, f"has a method work that returned {work!r}; it must return a km.Work")
-        step = books.settle(rows, force=not part.row.monotone, work=work)
-        if step.refused and part.row.exact:
-            raise self.broken(part, f"is declared exact, but proposed {step.refused} labels that are not nearer")
+        step = self.of(part, books.take, told, part.row, phase == "init")._replace(work=work)
         self.moved = step.moved
         with watched(None):  # until at_assign belongs to these labels, they can not be taken back
             self.add(phase, part, step, self.farthest)
 
-    def checked_rows(self, told: Any) -> np.ndarray:
-        """The rows that the assigner says it moved, in rising order."""
-        n, part = len(self.books.accepted), self.parts.assign
-        if not isinstance(told, np.ndarray) or told.ndim != 1 or told.dtype.kind not in "iu":
-            kind = f"{told.dtype} array of shape {told.shape}" if isinstance(told, np.ndarray) else type(told).__name__
-            raise self.broken(
-                part, f"returned a {kind}; it must return nothing, or a 1-D integer array of rows it moved"
-            )
-        rows: np.ndarray = np.sort(told)
-        if len(rows) and not (rows[0] >= 0 and rows[-1] < n):
-            raise self.broken(part, f"returned rows {rows[0]} to {rows[-1]}; rows are 0 to {n - 1}")
-        if (twice := np.flatnonzero(rows[1:] == rows[:-1])).size:
-            raise self.broken(part, f"returned row {rows[twice[0]]} twice; it must return each row it moved once")
-        return rows.astype(row_dtype(n), copy=False)
-
     def update(self) -> None:
-        """Let the updater move the centers, check them, and measure the drop."""
-        books, part = self.books, self.parts.update
-        before = books.state.centers.copy()
-        if self.run_of(part, part.run, books.problem, books.view("centers")) is not None:
-            raise self.broken(part, "returned a value; it must write state.centers and return nothing")
-        if not magnitude(books.state.centers) <= self.door.largest:
-            self.checked_centers(books.state.centers, part)
-        self.shift()
-        self.updated = books.updated(before, max(self.recorder.live, 0.0))
-        self.add("update", part, self.updated, self.farthest)
+        """Let the updaters move the parameters, one after the other; check them, and measure the drops."""
+        books = self.books
+        for part in self.parts.updates:
+            before = books.parameters()
+            if self.run_of(part, part.run, books.problem, books.view(*part.row.writes)) is not None:
+                wrote = ", ".join(f"state.{name}" for name in part.row.writes)
+                raise self.broken(part, f"returned a value; it must write {wrote} and return nothing")
+            if not magnitude(books.state.centers) <= self.door.largest:
+                self.checked_centers(books.state.centers, part)
+            self.shift()
+            self.updated = self.of(part, books.updated, before, max(self.recorder.live, 0.0))
+            phase = "update" if "centers" in part.row.writes else part.row.writes[0]
+            self.add(phase, part, self.updated, self.farthest)
 
     def shift(self) -> None:
         """See how far the centers have moved since the latest assignment."""
         state = self.books.state
-        self.way = shifts(self.at_assign, state.centers, state.shift)
+        self.way = shifts(self.at_assign["centers"], state.centers, state.shift)
         self.farthest = float(state.shift.max())
 
     def add(self, phase: str, part: Strategy, step: Step, farthest: float) -> None:
@@ -259,13 +257,12 @@ class Descent:
         if self.certified and self.verify:
             self.measured = books.check(step, self.measured, f"{part} in iteration {self.n_iter} ({phase})")
         if self.recorder.drifted:
-            self.recorder.measure(books.value())
+            self.recorder.measure(books.now())
 
     def finish(self, status: Status) -> Run:
         """Recompute F and rebuild the trace from it."""
         part = self.parts.assign
-        if self.trusted and (untold := self.books.untold()) is not None:
-            raise self.broken(part, f"changed the label of row {untold}, and did not return it among the rows it moved")
+        self.of(part, self.books.close)
         self.cluster_objectives, value = self.books.cluster_values()
         if part.row.exact and self.verify and len(wrong := self.books.not_nearest()):
             raise self.broken(part, f"is declared exact, but row {wrong[0]} is not at its nearest center")
@@ -286,6 +283,13 @@ class Descent:
     def broken(self, part: Strategy, rule: str) -> StrategyError:
         """The error for a strategy that broke a rule."""
         return StrategyError(f"{part} {rule} (iteration {self.n_iter})")
+
+    def of(self, part: Strategy, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a function of the books, and say which strategy it found to have broken a rule."""
+        try:
+            return function(*arguments)
+        except RuleBroken as rule:
+            raise self.broken(part, str(rule)) from None
 
     def run_of(self, part: Strategy, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a strategy's function; an exception tells which strategy it comes from, and when."""

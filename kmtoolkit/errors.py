@@ -1,10 +1,11 @@
 """What can go wrong inside a fit, by name. Bad input is a plain TypeError or ValueError."""
 
+import math
 from typing import Any
 
 import numpy as np
 
-__all__ = ["DescentError", "EmptyClusterError", "StrategyError", "check_int"]
+__all__ = ["DescentError", "EmptyClusterError", "RuleBroken", "StrategyError", "check_int", "check_real"]
 
 
 class StrategyError(ValueError):
@@ -13,6 +14,10 @@ class StrategyError(ValueError):
 
 class DescentError(StrategyError):
     """A half-step raised the objective by more than rounding explains, or does not match its own drop."""
+
+
+class RuleBroken(Exception):
+    """A strategy broke a rule, which the loop turns into a StrategyError that says which strategy, and when."""
 
 
 class EmptyClusterError(RuntimeError):
@@ -25,3 +30,12 @@ def check_int(name: str, value: Any, least: int) -> None:
         raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; it must be an int")
     if value < least:
         raise ValueError(f"{name} is {value}; it must be at least {least}")
+
+
+def check_real(name: str, value: Any, least: float = 0.0, *, above: bool = False) -> None:
+    """Raise TypeError if an argument is no real number, and ValueError if it is not finite or too small."""
+    if isinstance(value, (bool, np.bool_)) or not isinstance(value, (int, float, np.integer, np.floating)):
+        raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; it must be a real number")
+    if not (math.isfinite(value) and (value > least if above else value >= least)):
+        rule = f"above {least:g}" if above else "not negative" if least == 0 else f"at least {least:g}"
+        raise ValueError(f"{name} is {value}; it must be finite and {rule}")

@@ -50,8 +50,8 @@ class SquaredEuclidean:
         above, below = (low > 0) & (high <= 2 * low), (high < 0) & (low >= 2 * high)
         return np.where(above, low, np.where(below, high, 0.0))
 
-    def variance(self, problem: Problem, box: np.ndarray) -> float:
-        """The weighted variance of the columns, their mean; what ``tol`` is relative to."""
+    def scale(self, problem: Problem, box: np.ndarray) -> float:
+        """What ``tol`` is relative to: the weighted variance of the columns, their mean."""
         middle = (box[0] / 2 + box[1] / 2).astype(np.float64)
         return float(column_variances(problem.X, problem.sample_weight, middle).mean())
 

@@ -2,7 +2,6 @@
 
 import contextlib
 import copy
-import math
 import signal
 import threading
 import time
@@ -11,10 +10,10 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmtoolkit.errors import check_int
+from kmtoolkit.errors import check_int, check_real
 from kmtoolkit.initializers.explicit import Explicit
 from kmtoolkit.kernels.grid import watched
-from kmtoolkit.problem import State
+from kmtoolkit.problem import SoftState, State
 from kmtoolkit.progress import Progress
 from kmtoolkit.result import Status
 
@@ -75,7 +74,7 @@ class Limits:
         self.closing = 0.0  # seconds kept for computing the objective of what is returned
         self.settled = False  # whether there is an assignment to return yet
 
-    def reached(self, n_iter: int, objective: float, state: State) -> Status | None:
+    def reached(self, n_iter: int, objective: float, state: State | SoftState) -> Status | None:
         """The limit that is reached after iteration ``n_iter``, if any."""
         seconds = time.perf_counter() - self.start
         self.display.update(self.restart, n_iter, objective)
@@ -152,9 +151,9 @@ def check_options(options: Any) -> None:
     """Check the options of a Solver; raises TypeError or ValueError naming option, value and rule."""
     check_int("max_iter", options.max_iter, 0)
     check_int("n_init", options.n_init, 1)
-    _check_real("tol", options.tol)
+    check_real("tol", options.tol)
     if options.max_seconds is not None:
-        _check_real("max_seconds", options.max_seconds)
+        check_real("max_seconds", options.max_seconds)
     if options.threads is not None:
         check_int("threads", options.threads, 1)
     if options.callback is not None and not callable(options.callback):
@@ -164,13 +163,6 @@ def check_options(options: Any) -> None:
             raise TypeError(f"{name} is {getattr(options, name)!r}; it must be True or False")
     if options.on_interrupt not in ("raise", "return"):
         raise ValueError(f"on_interrupt is {options.on_interrupt!r}; it must be 'raise' or 'return'")
-
-
-def _check_real(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, (int, float, np.integer, np.floating)):
-        raise TypeError(f"{name} is {value!r} of type {type(value).__name__}; it must be a real number")
-    if not (value >= 0 and math.isfinite(value)):
-        raise ValueError(f"{name} is {value}; it must be finite and not negative")
 
 
 def as_seed(rng: Any) -> int | np.random.SeedSequence | None:

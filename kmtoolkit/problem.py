@@ -10,11 +10,12 @@ import numpy as np
 from kmtoolkit.errors import check_int
 
 __all__ = [
-    "Door", "Problem", "State", "Work", "admit", "as_centers", "as_numbers", "as_rows", "check_k", "read_only",
-    "read_only_state",
+    "Door", "Problem", "SoftState", "State", "Work", "admit", "as_centers", "as_numbers", "as_rows", "check_k",
+    "read_only", "read_only_state",
 ]  # fmt: skip
 
 T = TypeVar("T", bound=type)
+S = TypeVar("S", "State", "SoftState")
 
 FINITE_CHECK_ROWS = 1 << 16
 LONG_ROW = 512
@@ -84,6 +85,32 @@ class State(NamedTuple):
     shift: np.ndarray
 
 
+@_named_by_fields
+class SoftState(NamedTuple):
+    """The state of soft families, which share a row among all clusters: a State, and more.
+
+    Attributes
+    ----------
+    centers, labels, counts, mass, sums, origin, shift : ndarray
+        As in :class:`State`. ``labels`` have the cluster with the largest share of a row, ``mass`` and ``sums`` take
+        rows by their shares, and ``counts`` are 1, or 0 for a cluster without mass.
+    spread : ndarray of shape (k,), float64
+        Sums of the squared distances from the rows to the center, taken by their shares.
+    weights : ndarray of shape (k,), float64
+        The mixing weights π; written by updaters.
+    """
+
+    centers: np.ndarray
+    labels: np.ndarray
+    counts: np.ndarray
+    mass: np.ndarray
+    sums: np.ndarray
+    origin: np.ndarray
+    shift: np.ndarray
+    spread: np.ndarray
+    weights: np.ndarray
+
+
 class Work(NamedTuple):
     """What an assigner tells of its latest call, by its method ``work``; the defaults stand for what it does not tell.
 
@@ -107,7 +134,7 @@ class Work(NamedTuple):
 
 def __getattr__(name: str) -> Any:
     """A stand-in for a record of other fields, so that what was stored for it is seen to be out of date."""
-    if re.fullmatch(r"(Problem|State)_[0-9a-f]{12}", name):
+    if re.fullmatch(r"(Problem|State|SoftState)_[0-9a-f]{12}", name):
         return type(name, (), {})
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
@@ -313,6 +340,6 @@ def read_only(array: np.ndarray) -> np.ndarray:
     return view
 
 
-def read_only_state(state: State) -> State:
-    """State with every array read-only."""
-    return State(*map(read_only, state))
+def read_only_state(state: S) -> S:
+    """The state with every array read-only."""
+    return type(state)(*map(read_only, state))

@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
+from kmtoolkit.soft import SOFT_OBJECTIVES
+
 __all__ = [
     "ROLES", "Row", "Strategy", "assigner", "available", "check_partners", "empty_handler", "initializer", "resolve",
     "role_in_words", "roles_of", "rows", "rows_of", "strategies_of", "updater",
@@ -16,6 +18,8 @@ __all__ = [
 
 ROLES = {"initializer": "init", "assigner": "assign", "updater": "update", "empty_handler": "empty"}
 ANY = "any"
+PARAMETERS = ("centers", "weights")  # what updaters may write
+DIVERGENCES = {name: each.divergence for name, each in SOFT_OBJECTIVES.items()}  # which seeds are spread by
 T = TypeVar("T")
 
 
@@ -48,6 +52,8 @@ class Row:
         Whether empty clusters are removed instead of filled.
     columns : int, optional
         The most columns of X that it takes; any number by default.
+    writes : tuple of str
+        The arrays of the state that an updater writes.
     reference, cost : str
         The source of the idea; time and memory.
     """
@@ -63,6 +69,7 @@ class Row:
     repairs: bool = True
     drops: bool = False
     columns: int | None = None
+    writes: tuple[str, ...] = ("centers",)
     reference: str = ""
     cost: str = ""
 
@@ -72,8 +79,15 @@ class Row:
                 raise TypeError(f"{fact} is {getattr(self, fact)!r}; it must be True or False")
         if self.columns is not None and not (type(self.columns) is int and self.columns > 0):
             raise TypeError(f"columns is {self.columns!r}; it must be a positive int, or None")
+        if not (isinstance(self.writes, tuple) and self.writes and set(self.writes) <= set(PARAMETERS)):
+            raise ValueError(f"writes is {self.writes!r}; it must be a tuple of some of {', '.join(PARAMETERS)}")
         if self.scope not in ("statistics", "rows"):
             raise ValueError(f"scope is {self.scope!r}; it must be 'statistics' or 'rows'")
+
+    @property
+    def soft(self) -> bool:
+        """Whether it shares rows among clusters."""
+        return set(self.objectives) <= set(SOFT_OBJECTIVES)
 
     @property
     def objectives(self) -> tuple[str, ...]:
@@ -267,7 +281,10 @@ def check_partners(assign: Strategy, update: Strategy, others: tuple[Strategy, .
             f"rise. {_partners(assign.row, 'updater')}; {_partners(update.row, 'assigner')}"
         )
     for other in others:
-        if not set(other.row.objectives) & {*shared, ANY}:
+        served = (
+            {*shared, *(DIVERGENCES.get(name, name) for name in shared)} if other.row.role == "initializer" else shared
+        )
+        if not set(other.row.objectives) & {*served, ANY}:
             raise ValueError(f"{other} serves {_spell(other.row)}, but {assign} descends {_spell(assign.row)}; "
                              f"{_partners(assign.row, other.row.role)}")  # fmt: skip
     return sorted(shared)[0]

@@ -209,7 +209,8 @@ class Result:
 
     def __repr__(self) -> str:
         k, d = self.centers.shape
-        return f"<Result: k={k}, d={d}, objective={self.objective:.10g}, n_iter={self.n_iter}, {self.status}>"
+        name = type(self).__name__
+        return f"<{name}: k={k}, d={d}, objective={self.objective:.10g}, n_iter={self.n_iter}, {self.status}>"
 
 
 def _spell(center: np.ndarray) -> str:

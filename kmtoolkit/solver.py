@@ -17,6 +17,9 @@ from kmtoolkit.options import Abandoned, Limits, Snapshot, as_seed, check_option
 from kmtoolkit.problem import Door, admit, as_centers, read_only
 from kmtoolkit.registry import ROLES, check_partners, resolve
 from kmtoolkit.result import Result, Run, Status
+from kmtoolkit.soft import SOFT_OBJECTIVES
+from kmtoolkit.soft_books import SoftBooks
+from kmtoolkit.soft_result import SoftResult
 
 __all__ = ["Solver"]
 
@@ -32,12 +35,12 @@ class Solver:
     init, assign, update, empty : str, strategy or callable
         The initializer, assigner, updater and empty-cluster handler: a registered name (``km.available()``), a
         configured object such as ``km.initializers.KMeansPlusPlus(trials=1)``, or a plain function. ``init`` may
-        also be an array of centers.
+        also be an array of centers, and ``update`` a tuple of updaters that take turns.
     max_iter : int
         Most iterations (updates) of a restart.
     tol : float
-        Stop when Σ‖shift_j‖² is at most tol times the mean weighted variance of the features; 0 waits for a fixed
-        point.
+        Stop when Σ‖shift_j‖² is at most tol times the mean weighted variance of the features; of soft families, when
+        an iteration lowers F by at most tol · F. 0 waits for a fixed point.
     n_init : int
         Restarts; the result is the best of them. Starts given explicitly run once.
     rng : None, int, SeedSequence or Generator
@@ -97,16 +100,20 @@ class Solver:
             object.__setattr__(self, "init", Explicit(getattr(self.init, "centers", self.init)))
         object.__setattr__(self, "rng", as_seed(self.rng))
         check_options(self)
+        updates = tuple(self.update) if isinstance(self.update, (list, tuple)) else (self.update,)
+        if not updates:
+            raise ValueError("update is empty; it must name at least one updater")
         parts = Parts(
             resolve("initializer", self.init), resolve("assigner", self.assign),
-            resolve("updater", self.update), resolve("empty_handler", self.empty),
+            tuple(resolve("updater", update) for update in updates), resolve("empty_handler", self.empty),
         )  # fmt: skip
-        objective = check_partners(parts.assign, parts.update, (parts.init, parts.empty))
-        if objective not in OBJECTIVES:
-            raise ValueError(f"{parts.assign} and {parts.update} descend the unknown objective {objective!r}; "
-                             f"known are {', '.join(OBJECTIVES)}")  # fmt: skip
+        name = check_partners(parts.assign, parts.updates[0], (*parts.updates[1:], parts.init, parts.empty))
+        if name not in OBJECTIVES and name not in SOFT_OBJECTIVES:
+            raise ValueError(f"{parts.assign} and {parts.updates[0]} descend the unknown objective {name!r}; "
+                             f"known are {', '.join((*OBJECTIVES, *SOFT_OBJECTIVES))}")  # fmt: skip
         object.__setattr__(self, "_parts", parts)
-        object.__setattr__(self, "_objective", OBJECTIVES[objective])
+        soft = SOFT_OBJECTIVES.get(name)
+        object.__setattr__(self, "_objective", OBJECTIVES[name] if soft is None else soft.of(parts.assign.run))
 
     def fit(self, X: Any, k: int, *, sample_weight: Any = None, init_centers: Any = None) -> Result:
         """Cluster the rows of X into k clusters.
@@ -140,14 +147,17 @@ class Solver:
         door = admit(X, k, sample_weight)
         self._check_columns(door.problem.X.shape[1])
         given = self.init.centers if isinstance(self.init, Explicit) else None
+        start: dict[str, np.ndarray] = {}
         if init_centers is not None:
             given = init_centers.centers if isinstance(init_centers, Result) else init_centers
         if given is not None:
-            given = as_centers(given, door.problem.k, door.problem.X.shape[1], door.largest)
-        restarts = self.n_init if given is None else 1
+            start["centers"] = as_centers(given, door.problem.k, door.problem.X.shape[1], door.largest)
+        if isinstance(init_centers, SoftResult):
+            start["weights"] = init_centers.weights
+        restarts = 1 if start else self.n_init
         logger.info("fit %d x %d, k=%d: %r", *door.problem.X.shape, door.problem.k, self)
         with sharing_threads(self.threads), interrupts(self.on_interrupt, limits), limits.showing(restarts):
-            best, runs = self._descend(door, given, restarts, limits)
+            best, runs = self._descend(door, start, restarts, limits)
             ended = Status.TIME if runs[-1].status is Status.TIME else limits.ended
             result = _result(door, best, tuple(runs), ended)
         if limits.interrupted and ended is not Status.CALLBACK:  # maybe after the last iteration
@@ -156,7 +166,7 @@ class Solver:
 
     def _check_columns(self, columns: int) -> None:
         """Refuse X if it has more columns than one of the strategies takes."""
-        for part in self._parts:
+        for part in self._parts.all:
             most = part.row.columns
             if most is not None and columns > most:
                 name = ROLES[part.row.role]
@@ -164,7 +174,7 @@ class Solver:
                                  f"use {name}={getattr(Solver, name)!r}")  # fmt: skip
 
     def _descend(
-        self, door: Door, given: np.ndarray | None, restarts: int, limits: Limits
+        self, door: Door, start: dict[str, np.ndarray], restarts: int, limits: Limits
     ) -> tuple[Descent, list[Run]]:
         """The best of the restarts, and all that came to an assignment before a limit was reached."""
         root = self.rng if isinstance(self.rng, np.random.SeedSequence) else np.random.SeedSequence(self.rng)
@@ -173,15 +183,15 @@ class Solver:
         still = -1.0
         if self.tol or self.max_seconds is not None:
             with limits.measuring_a_pass():
-                variance = self._objective.variance(door.problem, door.box)
-            still = self.tol * variance if self.tol else still
+                scale = self._objective.scale(door.problem, door.box)
+            still = self.tol * scale if self.tol else still
         with contextlib.suppress(Abandoned), watched(limits.look):
             for restart in range(restarts):
                 if runs and limits.over():
                     break
                 limits.restart = restart
                 seed = copy_seed(root, skip=restart)  # its first restart is this one
-                descent = Descent(self._parts, self._objective, door, seed, given, limits, still, self.verify)
+                descent = Descent(self._parts, self._objective, door, seed, start, limits, still, self.verify)
                 run = descent.run()
                 logger.info("restart %d: objective %.10g, %d iterations, %s",
                             restart, run.objective, run.n_iter, run.status)  # fmt: skip
@@ -212,16 +222,17 @@ def _result(door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status |
     if door.present is not None:
         labels = np.empty(len(door.X), np.int32)
         labels[door.present] = state.labels
-        labels[~door.present] = books.objective.nearest(read_only(door.X[~door.present]), state.centers)
+        labels[~door.present] = books.label(read_only(door.X[~door.present]))
         not_nearest = np.flatnonzero(door.present)[not_nearest]
-    return Result(
+    soft = {"weights": books.state.weights, "objective_model": books.objective} if isinstance(books, SoftBooks) else {}
+    return (SoftResult if soft else Result)(
         centers=state.centers,
         labels=labels,
         objective=data.objective,
         n_iter=data.n_iter,
         status=ended or data.status,
         exact_fixed_point=descent.exact and ended is None,
-        sizes=state.counts,
+        sizes=np.bincount(state.labels, minlength=len(state.centers)),
         cluster_objectives=descent.cluster_objectives,
         empty=np.flatnonzero(state.counts == 0),
         dropped=np.flatnonzero(np.bincount(books.kept, minlength=door.problem.k) == 0),
@@ -231,4 +242,5 @@ def _result(door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status |
         best=next(i for i, run in enumerate(runs) if run is data),
         objective_name=books.objective.name,
         notes=descent.notes,
+        **soft,
     )

@@ -71,6 +71,42 @@ def lloyd(X, weights, centers, max_iter=1000):
     raise AssertionError("the oracle did not converge")
 
 
+def softmax_shares(x, centers, pi, beta):
+    """How soft k-means shares a row."""
+    logs = [math.log(p) - beta * distance(x, c) if p > 0 else -math.inf for p, c in zip(pi, centers, strict=True)]
+    shares = [math.exp(log - max(logs)) for log in logs]
+    return np.array([share / math.fsum(shares) for share in shares])
+
+
+def memberships(x, centers, m):
+    """How fuzzy c-means shares a row."""
+    distances = [distance(x, c) for c in centers]
+    if min(distances) == 0:
+        shares = [float(d == 0) for d in distances]
+    else:
+        shares = [math.exp(math.log(min(distances) / d) / (m - 1)) for d in distances]
+    return np.array([share / math.fsum(shares) for share in shares])
+
+
+def soft_objective(X, weights, centers, pi, beta, shares):
+    """F of soft k-means for any shares (n, k)."""
+    return math.fsum(
+        w * r * (distance(x, c) + math.log(r / p) / beta)
+        for x, w, row in zip(X, weights, shares, strict=True)
+        for c, p, r in zip(centers, pi, row, strict=True)
+        if r > 0
+    )
+
+
+def fuzzy_objective(X, weights, centers, m, shares):
+    """F of fuzzy c-means for any memberships (n, k)."""
+    return math.fsum(
+        w * u**m * distance(x, c)
+        for x, w, row in zip(X, weights, shares, strict=True)
+        for c, u in zip(centers, row, strict=True)
+    )
+
+
 def margin(X, centers):
     """The smallest gap between a row's two nearest centers, relative to the squared size of the numbers."""
     if len(centers) == 1:

@@ -153,7 +153,7 @@ def test_the_drop_of_an_update_is_right_for_any_centers(seed, offset):
     before = books.state.centers.copy()
     books.state.centers[:] = rng.normal(size=(4, 3)) + offset
     value = reference.objective(X, weights, before, books.state.labels)
-    step = books.updated(before, value)
+    step = books.updated({"centers": before}, value)
     labels = books.state.labels
     change = math.fsum(
         w * (reference.distance(x, before[j]) - reference.distance(x, books.state.centers[j]))

@@ -1,10 +1,9 @@
 """What every combination of strategies owes its users, on data made to be awkward."""
 
-from itertools import product
-
 import numpy as np
 import pytest
 import reference
+from conftest import fitting
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
@@ -12,7 +11,7 @@ import kmtoolkit as km
 from kmtoolkit import testing
 from kmtoolkit.registry import ROLES, resolve
 
-COMBINATIONS = list(product(*(names for names in km.available().values())))
+SOFT_STEPS = 6  # a soft fit may go on for long
 
 
 def describe(combination):
@@ -20,7 +19,7 @@ def describe(combination):
 
 
 @pytest.mark.parametrize("examples", [20, pytest.param(40, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("combination", COMBINATIONS, ids=describe)
+@pytest.mark.parametrize("combination", fitting(), ids=describe)
 def test_every_combination(combination, examples, tally):
     """Monotone trace, exact last entry, labels that predict gives, no needless empty cluster, and an end."""
     init, assign, update, empty = combination
@@ -34,6 +33,9 @@ def test_every_combination(combination, examples, tally):
         tally.examples += 1
         X, k, w = problem
         X = X[:, :columns]
+        if rows[1].soft:
+            check_soft_fit(combination, X, k, w, tol, seed)
+            return
         solver = km.Solver(init, assign, update, empty, tol=tol, rng=seed, max_iter=10_000, verify=True)
         try:
             result = solver.fit(X, k, sample_weight=w)
@@ -79,6 +81,36 @@ def check_result(result, X, k, w, handler):
         means = reference.means(X[present], w[present], result.labels[present], result.centers)
         scale = np.abs(X).max() + np.ptp(X)
         assert np.abs(means - result.centers).max() <= 1e-12 * scale
+
+
+def check_soft_fit(combination, X, k, w, tol, seed):
+    """The same of a soft fit; the hyper-parameters are drawn by the seed, from hardly soft to all the same."""
+    init, name, update, empty = combination
+    softness = 10.0 ** ((seed % 7) - 4)
+    spread = float(X.var(axis=0, dtype=np.float64).sum()) or 1.0
+    assign = km.assigners.Softmax(1 / (softness * spread)) if name == "softmax" else km.assigners.Fuzzy(1 + softness)
+    update = ("mean", "weights") if update == "weights" else update
+    solver = km.Solver(init, assign, update, empty, tol=tol, rng=seed, max_iter=SOFT_STEPS, verify=True)
+    try:
+        result = solver.fit(X, k, sample_weight=w)
+    except km.EmptyClusterError:
+        assert empty == "error"
+        return
+    trace, shares, w = result.trace, result.responsibilities(X), np.ones(len(X)) if w is None else w
+    assert trace.is_monotone
+    assert trace.certified
+    assert trace.objective[-1] == result.objective
+    assert (result.labels == result.predict(X)).all()
+    assert shares.sum(axis=1) == pytest.approx(1, abs=1e-12)
+    assert (shares[np.arange(len(X)), result.labels] >= shares.max(axis=1) - 1e-9).all()
+    X = X.astype(float)
+    if name == "softmax":
+        F = reference.soft_objective(X, w, result.centers, result.weights, assign.beta, shares)
+        entropy = w.sum() / assign.beta
+    else:
+        F, entropy = reference.fuzzy_objective(X, w, result.centers, assign.m, shares), 0.0
+    size = w.sum() * (1e-15 * np.abs(X).max()) ** 2
+    assert result.objective == pytest.approx(F, rel=1e-9, abs=1e-12 * entropy + size)
 
 
 @settings(max_examples=300)

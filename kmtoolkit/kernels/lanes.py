@@ -20,6 +20,8 @@ from kmtoolkit.kernels.vectors import (
     element,
     least_of,
     lesser,
+    literal,
+    multiply_add,
     shuffle,
     splat,
 )
@@ -28,9 +30,11 @@ __all__ = [
     "CENTER_LANES",
     "LANES",
     "add_in_eights",
+    "add_products",
     "distance_in_eights",
     "prefetch_row",
     "row_distances",
+    "total",
     "two_nearest",
 ]
 
@@ -124,6 +128,51 @@ def two_nearest(typing: Any, X: Any, row: Any, lists: Any, names: Any, first: An
 
     answer = types.Tuple((types.float64, types.float64, types.int64))
     return answer(X, row, lists, names, first, many), codegen
+
+
+@intrinsic
+def add_products(typing: Any, rows: Any, shares: Any, sums: Any, several: Any) -> Any:
+    """Add the products of ``several`` rows (several, d) and their shares (several, lanes) to sums (d, lanes)."""
+    if not literal(several):
+        return None
+    many = several.literal_value
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        points, parts, out = (Array(context, b, signature.args[a], args[a]) for a in range(3))
+        d, width = points.shape[1], parts.shape[1]
+        vector = ir.VectorType(ir.DoubleType(), CENTER_LANES)
+        with cgutils.for_range_slice(b, constant(0), width, constant(CENTER_LANES), intp=INT64) as (at, _):
+            held = [parts.load(b.add(b.mul(constant(r), width), at), vector) for r in range(many)]
+            with cgutils.for_range(b, d, intp=INT64) as feature:
+                place = b.add(b.mul(feature.index, width), at)
+                sum_of_lanes = out.load(place, vector)
+                for r, share in enumerate(held):
+                    value = points.load(b.add(b.mul(constant(r), d), feature.index), ir.DoubleType())
+                    sum_of_lanes = multiply_add(b, splat(b, value, CENTER_LANES), share, sum_of_lanes)
+                out.store(place, sum_of_lanes)
+        return context.get_dummy_value()
+
+    return types.void(rows, shares, sums, several), codegen
+
+
+@intrinsic
+def total(typing: Any, values: Any, first: Any, size: Any) -> Any:
+    """The sum of values[first : first + size] (float64), in lanes and then in a tree; size in whole lanes."""
+    if values.dtype != types.float64:
+        return None
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        source, vector = Array(context, b, signature.args[0], args[0]), ir.VectorType(ir.DoubleType(), CENTER_LANES)
+        sums = cgutils.alloca_once_value(b, ir.Constant(vector, [0.0] * CENTER_LANES))
+        with cgutils.for_range_slice(b, constant(0), args[2], constant(CENTER_LANES), intp=INT64) as (at, _):
+            b.store(b.fadd(b.load(sums), source.load(b.add(args[1], at), vector)), sums)
+        whole, half = b.load(sums), CENTER_LANES // 2
+        while half:
+            low, high = (shuffle(b, whole, whole, list(range(at, at + half))) for at in (0, half))
+            whole, half = b.fadd(low, high), half // 2
+        return b.extract_element(whole, ir.Constant(INT32, 0))
+
+    return types.float64(values, first, size), codegen
 
 
 @intrinsic

@@ -17,7 +17,7 @@ from kmtoolkit.testing.awkward import Case
 
 __all__ = [
     "ONE_CALL", "Answer", "Broken", "Wander", "answer", "as_strategy", "call", "combinations", "compare", "fit",
-    "fresh", "home", "judge_centers", "rounding", "settled", "wander", "watched",
+    "fresh", "home", "judge_centers", "rounding", "settled", "usual", "wander", "watched",
 ]  # fmt: skip
 
 OPTIONS = {"tol": 0, "max_iter": 20, "verify": True}
@@ -65,8 +65,18 @@ def fit(strategy: Strategy, case: Case, **options: Any) -> Result:
     strategy = replace(strategy, row=promised)
     data = {name: options.pop(name, getattr(case, name)) for name in ("X", "k", "sample_weight", "init_centers")}
     data = copy.deepcopy(data)  # whatever the strategy does to it, the case stays as it is
-    solver = Solver(**{ROLES[strategy.row.role]: strategy, "rng": case.seed, **OPTIONS, **options})
+    solver = Solver(**{ROLES[strategy.row.role]: strategy, "rng": case.seed, **usual(strategy), **options})
     return solver.fit(data.pop("X"), data.pop("k"), **data)
+
+
+def usual(strategy: Strategy) -> dict[str, Any]:
+    """The options of a fit, with partners for a strategy that the defaults don't fit."""
+    defaults = {argument: getattr(Solver, argument) for argument in ROLES.values()}
+    defaults.pop(ROLES[strategy.row.role])
+    if _fits(strategy, defaults):
+        return OPTIONS
+    chosen = combinations(strategy)[0]
+    return {**{argument: name for argument, name in chosen.items() if name != defaults[argument]}, **OPTIONS}
 
 
 def call(**arguments: Any) -> str:
@@ -160,7 +170,8 @@ def fresh(strategy: Strategy) -> Strategy:
 def combinations(strategy: Strategy) -> list[dict[str, str]]:
     """All choices of monotone partners from the package itself that fit the strategy; the defaults come first.
 
-    Partners from elsewhere are left out: they may be wrong, and another strategy would be blamed.
+    Partners from elsewhere are left out: they may be wrong, and another strategy would be blamed. Soft partners come
+    with one initializer.
     """
     roles = [role for role in ROLES if role != strategy.row.role]
     defaults = {role: getattr(Solver, argument) for role, argument in ROLES.items()}
@@ -183,6 +194,8 @@ def home(run: Any) -> str:
 def _fits(strategy: Strategy, partners: dict[str, str]) -> bool:
     parts = {role: resolve(role, partners[name]) for role, name in ROLES.items() if name in partners}
     parts[strategy.row.role] = strategy
+    if parts["assigner"].row.soft and partners.get("init") != Solver.init:
+        return False
     try:
         check_partners(parts["assigner"], parts["updater"], (parts["initializer"], parts["empty_handler"]))
     except ValueError:

@@ -6,7 +6,7 @@ import numpy as np
 
 from kmtoolkit.registry import ROLES, Strategy
 from kmtoolkit.testing.awkward import Case
-from kmtoolkit.testing.harness import OPTIONS, Broken, home
+from kmtoolkit.testing.harness import Broken, home, usual
 
 __all__ = ["ConformanceError", "report", "snippet"]
 
@@ -41,7 +41,7 @@ def snippet(strategy: Strategy, case: Case, code: str) -> str:
                 f"X = {case.source}().X[:, :{case.X.shape[1]}]",
                 f"sample_weight = {case.source}().sample_weight"]  # fmt: skip
     data += [f"{name} = {spell(getattr(case, name))}" for name in shown]
-    options = ", ".join(f"{name!r}: {value!r}" for name, value in OPTIONS.items())
+    options = ", ".join(f"{name!r}: {value!r}" for name, value in usual(strategy).items())
     return "\n".join([
         "import numpy as np",
         "import kmtoolkit as km",

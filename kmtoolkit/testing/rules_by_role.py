@@ -122,7 +122,7 @@ def _judge_labels(problem: Problem, state: State, code: str, iteration: int) -> 
         )  # fmt: skip
 
 
-@rule("assigner")
+@rule("assigner", when=lambda row: not row.soft)
 def tells_every_row_it_moved(strategy: Strategy, case: Case) -> None:
     """If an assigner returns rows after its first call, all rows whose label it changed are among them."""
     options: dict[str, Any] = {"update": wander(case.seed)}
@@ -229,7 +229,7 @@ def minimizes(strategy: Strategy, case: Case) -> None:
                          MEANS.format(slack=slack))  # fmt: skip
 
 
-@rule("updater", when=lambda row: row.exact)
+@rule("updater", when=lambda row: row.exact and "centers" in row.writes)
 def forgets_the_centers_before(strategy: Strategy, case: Case) -> None:
     """The centers of an exact updater depend on the labels alone, not on where the centers were."""
 

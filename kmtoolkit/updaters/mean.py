@@ -1,6 +1,7 @@
 """The weighted mean of each cluster, the minimizer of Σ w‖x - μ‖² (Lloyd, IEEE Trans. Information Theory 28, 1982).
 
-It reads the statistics, not the rows: O(k d) time, no memory. An empty cluster keeps its center.
+Rows that are shared among clusters count by their shares. It reads the statistics, not the rows: O(k d) time, no
+memory. An empty cluster keeps its center.
 """
 
 from kmtoolkit.kernels.statistics import means
@@ -8,7 +9,8 @@ from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import updater
 
 
-@updater("mean", exact=True, reference="Lloyd 1982", cost="O(k d)")
+@updater("mean", objective=("squared-euclidean", "soft-k-means", "fuzzy-c-means"), exact=True,
+         reference="Lloyd 1982", cost="O(k d)")  # fmt: skip
 def mean(problem: Problem, state: State) -> None:
     """Move each center to the weighted mean of its cluster.
 

@@ -1,0 +1,125 @@
+"""Soft families beside others from the same start: time, and whether the answers agree.
+
+    python benchmarks/soft.py [--rounds 5]
+
+Soft k-means beside a tuned NumPy, whose distances are one BLAS product and whose exponentials work in place, and fuzzy
+c-means beside scikit-fuzzy. All do the same number of iterations from the same centers, and take turns.
+"""
+
+import argparse
+import subprocess
+import sys
+import time
+
+import numpy as np
+from workloads import CACHE
+
+import kmtoolkit as km
+
+ITERATIONS = 10
+REST = 0.2  # seconds, in which the threads of the one before fall asleep
+
+
+def numpy_soft_kmeans(X, centers, beta, n_iter):
+    """Soft k-means with learned weights: what somebody who knows NumPy well would write."""
+    k = len(centers)
+    squares, logs = np.einsum("ij,ij->i", X, X), np.full(k, -np.log(k))
+    room = np.empty((len(X), k))
+
+    def share():
+        np.matmul(X, 2 * beta * centers.T, out=room)
+        np.add(room, logs - beta * np.einsum("ij,ij->i", centers, centers), out=room)
+        top = room.max(axis=1)
+        np.subtract(room, top[:, None], out=room)
+        np.exp(room, out=room)
+        total = room.sum(axis=1)
+        np.divide(room, total[:, None], out=room)
+        return float((squares - (top + np.log(total)) / beta).sum())
+
+    share()
+    for _ in range(n_iter):
+        mass = room.sum(axis=0)
+        centers = room.T @ X / mass[:, None]
+        logs = np.log(mass / mass.sum())
+        F = share()
+    return centers, F
+
+
+def skfuzzy():
+    """The package scikit-fuzzy, installed aside if it is missing."""
+    try:
+        import skfuzzy as found
+    except ImportError:
+        folder = CACHE / "data" / "scikit-fuzzy"
+        if not folder.exists():
+            command = [sys.executable, "-m", "pip", "install", "--no-deps", "--target", str(folder), "scikit-fuzzy"]
+            subprocess.run([*command, "networkx"], check=True, capture_output=True)
+        sys.path.insert(0, str(folder))
+        import skfuzzy as found
+    return found
+
+
+def scikit_fuzzy(X, centers, m, n_iter):
+    """Fuzzy c-means by scikit-fuzzy, from the memberships that belong to the centers."""
+    from scipy.spatial.distance import cdist
+
+    u = cdist(centers, X) ** (-2 / (m - 1))
+    u /= u.sum(axis=0)
+    found = skfuzzy().cmeans(X.T, len(centers), m, error=0, maxiter=n_iter, init=u)
+    return found[0], float(found[4][-1])
+
+
+def race(contestants, rounds):
+    """Medians of the seconds of functions that take turns, and what they returned."""
+    seconds, answers = {name: [] for name in contestants}, {}
+    for function in contestants.values():
+        function()
+    for turn in range(rounds):
+        for name in list(contestants)[:: 1 if turn % 2 else -1]:
+            time.sleep(REST)
+            began = time.perf_counter()
+            answers[name] = contestants[name]()
+            seconds[name].append(time.perf_counter() - began)
+    return {name: float(np.median(times)) for name, times in seconds.items()}, answers
+
+
+def main():
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--rounds", type=int, default=5)
+    rounds = parser.parse_args().rounds
+    print("| task | peer | kmtoolkit, ms an iteration | peer | ratio | centers differ by |")
+    print("|---|---|---:|---:|---:|---:|")
+    for n, d, k in ((100_000, 16, 16), (100_000, 16, 64), (20_000, 64, 8), (1_000_000, 2, 10), (100_000, 32, 256)):
+        race_on(n, d, k, rounds)
+
+
+def race_on(n, d, k, rounds):
+    """Race on overlapping Gaussian clusters."""
+    rng = np.random.default_rng(n + d + k)
+    X = 2 * rng.normal(size=(k, d))[rng.integers(k, size=n)] + rng.normal(size=(n, d))
+    start, beta = X[:k].copy(), 1.0 / d
+    options = {"init_centers": start, "tol": 0, "max_iter": ITERATIONS}
+    contestants = {
+        "ours": lambda: km.soft_kmeans(X, k, beta=beta, **options).centers,
+        "peer": lambda: numpy_soft_kmeans(X, start, beta, ITERATIONS)[0],
+    }
+    show(f"soft k-means {n} × {d}, k = {k}", "NumPy", race(contestants, rounds))
+    for m in (2.0, 1.5) if n * k < 10_000_000 else ():
+        contestants = {
+            "ours": lambda m=m: km.fuzzy_cmeans(X, k, m=m, **options).centers,
+            "peer": lambda m=m: scikit_fuzzy(X, start, m, ITERATIONS)[0],
+        }
+        show(f"fuzzy c-means {n} × {d}, k = {k}, m = {m}", "scikit-fuzzy", race(contestants, rounds))
+
+
+def show(task, peer, raced):
+    """Print a line of the table."""
+    seconds, answers = raced
+    ours, theirs = (1e3 * seconds[name] / ITERATIONS for name in ("ours", "peer"))
+    apart = np.abs(answers["ours"] - answers["peer"]).max()
+    print(f"| {task} | {peer} | {ours:.2f} | {theirs:.2f} | {theirs / ours:.1f} | {apart:.1e} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,185 @@
+"""What soft families minimize: shares of rows in place of labels, and how far an update lowers F."""
+
+import math
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kmtoolkit.kernels.arithmetic import EPS
+from kmtoolkit.kernels.soft import share_by_distance, share_by_softmax
+from kmtoolkit.objectives import SquaredEuclidean, Step
+from kmtoolkit.problem import Problem, SoftState
+
+__all__ = ["SOFT_OBJECTIVES", "FuzzyCMeans", "SoftKMeans", "SoftObjective"]
+
+FOLDED = 64  # roundings that a sum over some hundred rows may have, before it enters a pair
+BLOCK_NUMBERS = 1 << 20  # shares that are held at once
+
+
+class SoftObjective(SquaredEuclidean):
+    """A function of shares of rows among centers, by squared distances."""
+
+    divergence = "squared-euclidean"
+    parameters: tuple[str, ...] = ("centers",)
+
+    @classmethod
+    def of(cls, assigner: Any) -> "SoftObjective":
+        """The objective of an assigner, whose hyper-parameters are its own."""
+        raise NotImplementedError
+
+    def scale(self, problem: Problem, box: np.ndarray) -> float:
+        """What ``tol`` is relative to: 1, because falls are relative to F."""
+        return 1.0
+
+    def share(self, problem: Problem, state: SoftState) -> tuple[float, float]:
+        """Write labels and statistics of the best shares; F, and its rounding."""
+        raise NotImplementedError
+
+    def shares(self, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The best shares (n, k) for squared distances (n, k) and mixing weights (k,)."""
+        raise NotImplementedError
+
+    def terms(self, shares: np.ndarray, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """F of each row and cluster (n, k), for any shares."""
+        raise NotImplementedError
+
+    def weights_drop(self, before: np.ndarray, state: SoftState) -> tuple[float, float]:
+        """How far F fell when the mixing weights changed, and the magnitude of its terms."""
+        return 0.0, 0.0
+
+    def fell(self, state: SoftState, before: dict[str, np.ndarray], value: float) -> Step:
+        """How far F fell when the parameters changed from ``before``, for any parameters."""
+        centers = before["centers"]
+        none = np.zeros_like(state.mass)
+        step = self.updated(state, centers, (none, np.zeros_like(state.sums)), none, abs(value))  # type: ignore[arg-type]
+        moved = np.sqrt(np.square(state.centers - centers).sum(axis=1))
+        mass = np.maximum(state.mass, np.finfo(float).tiny)
+        away = np.sqrt(np.square(state.sums / mass[:, np.newaxis]).sum(axis=1)) + np.sqrt(state.spread / mass)
+        drop, terms = self.weights_drop(before["weights"], state)
+        lost = FOLDED * EPS * (float((state.mass * moved * away).sum()) + terms)
+        return Step(step.drop + drop, step.noise + lost, step.terms + terms)
+
+    def value(self, problem: Problem, shared: dict[str, np.ndarray], state: SoftState) -> np.ndarray:
+        """F of each cluster (k,), of shares that are best for the parameters ``shared``, from scratch."""
+        totals: list[np.ndarray] = []
+        for X, weights in _blocks(problem):
+            shares = self.shares(_distances(X, shared["centers"]), shared["weights"])
+            terms = self.terms(shares, _distances(X, state.centers), state.weights)
+            totals.append(weights @ terms)
+        return np.array([math.fsum(column) for column in zip(*totals, strict=True)])
+
+    def responsibilities(self, X: np.ndarray, centers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The best shares (n, k) of the rows X (n, d)."""
+        problem = Problem(X, np.ones(len(X)), len(centers))
+        return np.concatenate([self.shares(_distances(rows, centers), weights) for rows, _ in _blocks(problem)])
+
+    def of_largest_share(self, X: np.ndarray, centers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The cluster with the largest share of each row, the first of equals, (n,) int32."""
+        state = blank_state(X, centers, weights, np.zeros(X.shape[1]))
+        ones = np.ones(len(X))
+        ones.flags.writeable = False
+        self.share(Problem(X, ones, len(centers)), state)
+        return state.labels
+
+
+def blank_state(X: np.ndarray, centers: np.ndarray, weights: np.ndarray, origin: np.ndarray) -> SoftState:
+    """A state before its first assignment."""
+    k, d = centers.shape
+    return SoftState(
+        centers=centers, labels=np.full(len(X), -1, np.int32), counts=np.zeros(k, np.int64), mass=np.zeros(k),
+        sums=np.zeros((k, d)), origin=origin, shift=np.zeros(k), spread=np.zeros(k), weights=weights,
+    )  # fmt: skip
+
+
+def _blocks(problem: Problem) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Rows and weights, some thousand at a time."""
+    size = max(BLOCK_NUMBERS // (problem.k * problem.X.shape[1]), 1)
+    for first in range(0, len(problem.X), size):
+        yield problem.X[first : first + size].astype(np.float64), problem.sample_weight[first : first + size]
+
+
+def _distances(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    """Squared distances (n, k), from differences."""
+    return np.square(X[:, np.newaxis] - centers).sum(axis=2)
+
+
+class SoftKMeans(SoftObjective):
+    """F = Σ w r (‖x - μ‖² + log(r / π) / β), the objective of soft k-means."""
+
+    name = "soft-k-means"
+    parameters = ("centers", "weights")
+
+    def __init__(self, beta: float) -> None:
+        self.beta = beta
+
+    @classmethod
+    def of(cls, assigner: Any) -> "SoftKMeans":
+        """The objective for the stiffness ``assigner.beta``."""
+        return cls(float(assigner.beta))
+
+    def share(self, problem: Problem, state: SoftState) -> tuple[float, float]:
+        """Write labels and statistics of the best shares; F, and its rounding."""
+        return share_by_softmax(problem, state, self.beta)
+
+    def shares(self, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Softmax of log π - β distance."""
+        distances = np.where(weights > 0, distances, np.inf)
+        relative = self.beta * (distances - distances.min(axis=1, keepdims=True)) - _logs(weights)
+        shares = np.exp(relative.min(axis=1, keepdims=True) - relative)
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    def terms(self, shares: np.ndarray, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """R (distance + log(r / π) / β); 0 where r is 0."""
+        held = (shares > 0) & (weights > 0)
+        logs = np.log(shares, out=np.zeros_like(shares), where=held) - _logs(weights)
+        return np.where(held, shares, 0) * (np.where(held, distances, 0) + np.where(held, logs, 0) / self.beta)
+
+    def weights_drop(self, before: np.ndarray, state: SoftState) -> tuple[float, float]:
+        """Σ mass log(π new / π old) / β; for π = mass / W it is W KL(π new ‖ π old) / β, which Gibbs has above 0."""
+        held = state.mass > 0
+        if np.array_equal(before, state.weights):
+            return 0.0, 0.0
+        with np.errstate(divide="ignore"):
+            logs = np.log(state.weights[held] / before[held])
+        mass = state.mass[held]
+        return math.fsum(mass * logs) / self.beta, float((mass * (np.abs(logs) + 1)).sum()) / self.beta
+
+
+class FuzzyCMeans(SoftObjective):
+    """F = Σ w u^m ‖x - c‖², the objective of fuzzy c-means."""
+
+    name = "fuzzy-c-means"
+
+    def __init__(self, m: float) -> None:
+        self.m = m
+
+    @classmethod
+    def of(cls, assigner: Any) -> "FuzzyCMeans":
+        """The objective for the fuzzifier ``assigner.m``."""
+        return cls(float(assigner.m))
+
+    def share(self, problem: Problem, state: SoftState) -> tuple[float, float]:
+        """Write labels and statistics of the best memberships; F, and its rounding."""
+        return share_by_distance(problem, state, self.m)
+
+    def shares(self, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """The memberships u, in proportion to distance ** (-1 / (m - 1))."""
+        least = distances.min(axis=1, keepdims=True)
+        on_centers = (distances == 0).astype(float)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            ratios = np.exp(np.log(least / distances) / (self.m - 1))
+        shares = np.where(least > 0, ratios, on_centers)
+        return shares / shares.sum(axis=1, keepdims=True)
+
+    def terms(self, shares: np.ndarray, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """u^m distance."""
+        return shares**self.m * distances
+
+
+def _logs(weights: np.ndarray) -> np.ndarray:
+    """Log π (k,), -inf where it is 0."""
+    return np.log(weights, out=np.full(len(weights), -np.inf), where=weights > 0)
+
+
+SOFT_OBJECTIVES: dict[str, type[SoftObjective]] = {each.name: each for each in (SoftKMeans, FuzzyCMeans)}

@@ -14,6 +14,7 @@ from kmtoolkit.books import ask_for_rows
 from kmtoolkit.errors import DescentError, RuleBroken
 from kmtoolkit.kernels.arithmetic import EPS
 from kmtoolkit.kernels.changes import changed
+from kmtoolkit.kernels.grid import watched
 from kmtoolkit.objectives import Step
 from kmtoolkit.problem import Problem, SoftState, read_only_state
 from kmtoolkit.registry import Row
@@ -67,7 +68,8 @@ class SoftBooks:
     def take(self, told: Any, row: Row, first: bool) -> Step:
         """Take what an assigner told, (F, noise), and wrote; how far F fell."""
         value, noise = self._checked(told)
-        rows, largest = changed(self.state.labels, self.accepted)
+        with watched(None):  # the statistics are new already
+            rows, largest = changed(self.state.labels, self.accepted)
         if largest >= self.problem.k:
             wrong = largest if largest < 2**31 else int(self.state.labels.min())
             raise RuleBroken(f"wrote label {wrong}; labels must be 0 to {self.problem.k - 1}")

@@ -15,7 +15,7 @@ from kmtoolkit.kernels.soft import share_by_distance
 from kmtoolkit.problem import Problem, SoftState, Work
 from kmtoolkit.registry import assigner
 
-LARGEST = 700.0  # of log k^m: memberships to the power m stay above exp(-708)
+LARGEST = 330.0  # of log k^m: masses stay far above what is taken for none
 
 
 @assigner("fuzzy", objective="fuzzy-c-means", reference="Bezdek 1981", cost="O(n k d)")

@@ -257,7 +257,10 @@ def _softmax(lo, hi, t, X, weights, features, logs, beta, origin, labels, parts)
                 share[j] *= part
             entropy = (least[1, r] - np.log(whole)) / beta
             value[0] += weight * (least[0, r] + entropy)
-            value[1] += weight * (least[0, r] + abs(entropy) + least[1, r] / beta)
+            value[1] += weight * (least[0, r] + abs(entropy) + (least[1, r] + 1) / beta)
+        for j in range(2):  # equal rows would err alike: the value enters a pair at once
+            add_exact(parts.value[t], parts.value_error[t], j, value[j])
+            value[j] = 0.0
         _add_rows(moved, shares, distances, many, fold, mass, spread)
         folded += many
         if folded >= FOLD or first + many == hi:
@@ -311,13 +314,16 @@ def _shares_of_distances(lo, hi, t, X, weights, features, power, origin, labels,
                     exponent = (log[j] - taken) * fuzzifier
                     log[j] = exponent if exponent < 0 else 0.0
             value[0] += weight * least[r] * whole ** (1 - fuzzifier)
-            value[1] += weight * least[r] * (1 + (fuzzifier - 1) * np.log(whole))
+            value[1] += weight * least[r] * whole ** (1 - fuzzifier) * (1 + (fuzzifier - 1) * np.log(whole))
         if power != 1.0:
             exponentials(logs, scales, bits, shares.reshape(-1), many * lanes)
             for r in range(many):
                 share, weight = shares[r], weights[first + r]
                 for j in range(lanes):
                     share[j] *= weight
+        for j in range(2):  # equal rows would err alike: the value enters a pair at once
+            add_exact(parts.value[t], parts.value_error[t], j, value[j])
+            value[j] = 0.0
         _add_rows(moved, shares, distances, many, fold, mass, spread)
         folded += many
         if folded >= FOLD or first + many == hi:

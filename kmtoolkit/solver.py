@@ -152,7 +152,8 @@ class Solver:
             given = init_centers.centers if isinstance(init_centers, Result) else init_centers
         if given is not None:
             start["centers"] = as_centers(given, door.problem.k, door.problem.X.shape[1], door.largest)
-        if isinstance(init_centers, SoftResult):
+        learned = any("weights" in part.row.writes for part in self._parts.updates)
+        if learned and isinstance(init_centers, SoftResult):
             start["weights"] = init_centers.weights
         restarts = 1 if start else self.n_init
         logger.info("fit %d x %d, k=%d: %r", *door.problem.X.shape, door.problem.k, self)

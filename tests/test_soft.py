@@ -197,6 +197,8 @@ def test_a_warm_start_goes_on():
     rest = km.soft_kmeans(FAITHFUL, 2, beta=0.02, init_centers=first, max_iter=7, tol=0)
     assert rest.centers.tobytes() == whole.centers.tobytes()
     assert rest.weights.tobytes() == whole.weights.tobytes()
+    even = km.soft_kmeans(FAITHFUL, 2, beta=0.02, weights="uniform", init_centers=first, max_iter=2, tol=0)
+    assert even.weights.tolist() == [0.5, 0.5]
 
 
 def test_a_fit_that_is_cut_short_agrees_with_itself():

@@ -13,7 +13,7 @@ from kmtoolkit.kernels.changes import changed, changed_among, row_dtype
 from kmtoolkit.kernels.grid import watched
 from kmtoolkit.kernels.statistics import WORN, absorb, new_moves
 from kmtoolkit.objectives import NO_WORK, SquaredEuclidean, Step
-from kmtoolkit.problem import Problem, State, read_only, read_only_state
+from kmtoolkit.problem import Problem, State, Work, read_only, read_only_state
 from kmtoolkit.registry import Row
 
 __all__ = ["Books", "ask_for_rows"]
@@ -74,7 +74,7 @@ class Books:
         labels = self.state.labels
         return changed(labels, self.accepted) if told is None else changed_among(told, labels, self.accepted)
 
-    def take(self, told: Any, row: Row, first: bool) -> Step:
+    def take(self, told: Any, work: Work, row: Row, first: bool) -> Step:
         """Settle the labels that an assigner wrote, who may have told which rows it moved; it is known by its row."""
         if told is not None:
             told, self.trusted = self._checked_rows(told), True
@@ -85,7 +85,7 @@ class Books:
         step = self.settle(rows, force=not row.monotone)
         if step.refused and row.exact:
             raise RuleBroken(f"is declared exact, but proposed {step.refused} labels that are not nearer")
-        return step
+        return step._replace(work=work)
 
     def _checked_rows(self, told: Any) -> np.ndarray:
         """The rows that the assigner says it moved, in rising order."""
@@ -101,9 +101,11 @@ class Books:
         return rows.astype(row_dtype(n), copy=False)
 
     def close(self) -> None:
-        """See whether the assigner told of all rows that it moved."""
+        """See whether the assigner told of all rows that it moved, if it told any."""
+        if not self.trusted:
+            return
         rows, _ = self.proposed()
-        if self.trusted and (rows is None or len(rows)):
+        if rows is None or len(rows):
             untold = int(np.argmax(self.state.labels != self.accepted))
             raise RuleBroken(f"changed the label of row {untold}, and did not return it among the rows it moved")
 

@@ -73,17 +73,19 @@ class Descent:
         self.way = 0.0  # Σ shift² of the centers since the latest assignment
         self.farthest = 0.0  # the largest of those shifts
         self.moved = 0  # rows that the latest assignment moved
-        self.updated = Step(0.0)  # what the latest update did
+        self.updated = Step(0.0)  # what the latest updates did together
         self.seen: set[int] = set()  # hashes of the labels that iterations started from
         self.repairs: Counter[int] = Counter()  # how often labels of that hash were repaired
         self.refreshed: set[int] = set()  # those whose rows were summed afresh
-        start = start or {"centers": self.initial_centers()}
-        self.start = start["centers"]
+        start = {name: array.copy() for name, array in start.items()}
+        if "centers" not in start:
+            start["centers"] = self.initial_centers()
+        self.start = start["centers"].copy()
         self.books: Books | SoftBooks
         if isinstance(objective, SoftObjective):
-            self.books = SoftBooks(door.problem, self.start.copy(), objective, door.box, start.get("weights"))
+            self.books = SoftBooks(door.problem, objective, objective.begin(door.problem, door.box, start))
         else:
-            self.books = Books(door.problem, self.start.copy(), objective, door.box)
+            self.books = Books(door.problem, start["centers"], objective, door.box)
         self.at_assign = self.books.parameters()  # the parameters of the latest assignment
 
     @functools.cached_property
@@ -207,27 +209,27 @@ class Descent:
         if callable(tell):
             self.run_of(part, tell, self.books.problem, self.books.view(), *self.memory, rows)
 
-    def propose(self) -> Any:
-        """Let the assigner write what it owns; what it returns."""
+    def propose(self) -> tuple[Any, Work]:
+        """Let the assigner write what it owns; what it returns, and the work it tells of."""
         part, books = self.parts.assign, self.books
-        return self.run_of(part, part.run, books.problem, books.view(*books.assigned), *self.memory)
-
-    def assign(self, phase: str) -> None:
-        """Let the assigner propose, check it, and settle."""
-        books, part = self.books, self.parts.assign
-        told = self.propose()
+        told = self.run_of(part, part.run, books.problem, books.view(*books.assigned), *self.memory)
         tell = getattr(part.run, "work", None)
         work = self.run_of(part, tell, books.problem, *self.memory) if callable(tell) else Work()
         if not isinstance(work, Work):
             raise self.broken(part, f"has a method work that returned {work!r}; it must return a km.Work")
-        step = self.of(part, books.take, told, part.row, phase == "init")._replace(work=work)
+        return told, work
+
+    def assign(self, phase: str) -> None:
+        """Let the assigner propose, check it, and settle."""
+        part = self.parts.assign
+        step = self.of(part, self.books.take, *self.propose(), part.row, phase == "init")
         self.moved = step.moved
         with watched(None):  # until at_assign belongs to these labels, they can not be taken back
             self.add(phase, part, step, self.farthest)
 
     def update(self) -> None:
         """Let the updaters move the parameters, one after the other; check them, and measure the drops."""
-        books = self.books
+        books, self.updated = self.books, Step(0.0)
         for part in self.parts.updates:
             before = books.parameters()
             if self.run_of(part, part.run, books.problem, books.view(*part.row.writes)) is not None:
@@ -236,9 +238,10 @@ class Descent:
             if not magnitude(books.state.centers) <= self.door.largest:
                 self.checked_centers(books.state.centers, part)
             self.shift()
-            self.updated = self.of(part, books.updated, before, max(self.recorder.live, 0.0))
+            step = self.of(part, books.updated, before, max(self.recorder.live, 0.0))
+            self.updated = Step(self.updated.drop + step.drop, terms=self.updated.terms + step.terms)
             phase = "update" if "centers" in part.row.writes else part.row.writes[0]
-            self.add(phase, part, self.updated, self.farthest)
+            self.add(phase, part, step, self.farthest)
 
     def shift(self) -> None:
         """See how far the centers have moved since the latest assignment."""

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmtoolkit.kernels.threads import sharing_threads
-from kmtoolkit.objectives import OBJECTIVES
+from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean
 from kmtoolkit.problem import as_rows
 from kmtoolkit.trace import Trace
 
@@ -17,8 +17,8 @@ __all__ = ["Result", "Run", "Status"]
 class Status(enum.Enum):
     """Why a fit ended. Whatever the reason, labels, centers and objective agree."""
 
-    FIXED_POINT = "the labels occurred before, so nothing new would come"
-    TOLERANCE = "the centers moved by no more than tol allows"
+    FIXED_POINT = "the labels occurred before, or F did not fall, so nothing new would come"
+    TOLERANCE = "the centers moved, or F fell, by no more than tol allows"
     MAX_ITER = "max_iter iterations were done"
     TIME = "max_seconds were over"
     CALLBACK = "the callback asked to stop"
@@ -69,14 +69,15 @@ class Result:
     labels : ndarray of shape (n,), int32
         The cluster of each row of X. Rows of weight 0 have the label that ``predict`` gives them.
     objective : float
-        F, in squared units of X times weight; computed from labels and centers in float64 with compensated sums.
+        F, in squared units of X times weight; computed from labels (of soft families: shares) and centers in float64
+        with compensated sums.
     n_iter : int
         Updates done.
     status : Status
         Why the fit ended.
     exact_fixed_point : bool
         True if the fit ended because the last assignment moved no row and nothing could be repaired; False after any
-        other exit, or if earlier labels recurred otherwise, by rounding.
+        other exit, or if earlier labels recurred otherwise, by rounding. Of soft families, if F did not fall either.
     sizes : ndarray of shape (k,), int64
         Rows of positive weight in each cluster.
     cluster_objectives : ndarray of shape (k,), float64
@@ -136,7 +137,7 @@ class Result:
         """
         rows = as_rows(X, self.centers)
         with sharing_threads(None):
-            return OBJECTIVES[self.objective_name].nearest(rows, self.centers)
+            return self._objective.nearest(rows, self.centers)
 
     def transform(self, X: Any) -> np.ndarray:
         """Distances from rows to centers, unsquared.
@@ -158,7 +159,12 @@ class Result:
         """
         rows = as_rows(X, self.centers)
         with sharing_threads(None):
-            return OBJECTIVES[self.objective_name].transform(rows, self.centers)
+            return self._objective.transform(rows, self.centers)
+
+    @property
+    def _objective(self) -> SquaredEuclidean:
+        """What was minimized."""
+        return OBJECTIVES[self.objective_name]
 
     def summary(self) -> str:
         """A few lines for reading: how the fit went, its certificate, and the clusters.

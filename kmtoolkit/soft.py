@@ -9,9 +9,11 @@ import numpy as np
 from kmtoolkit.kernels.arithmetic import EPS
 from kmtoolkit.kernels.soft import share_by_distance, share_by_softmax
 from kmtoolkit.objectives import SquaredEuclidean, Step
-from kmtoolkit.problem import Problem, SoftState
+from kmtoolkit.problem import Problem, SoftState, read_only
 
-__all__ = ["SOFT_OBJECTIVES", "FuzzyCMeans", "SoftKMeans", "SoftObjective"]
+__all__ = ["SOFT_OBJECTIVES", "FuzzyCMeans", "SoftKMeans", "SoftObjective", "Theta", "blocks"]
+
+Theta = dict[str, np.ndarray]  # parameters by their names in the state
 
 FOLDED = 64  # roundings that a sum over some hundred rows may have, before it enters a pair
 BLOCK_NUMBERS = 1 << 20  # shares that are held at once
@@ -21,7 +23,8 @@ class SoftObjective(SquaredEuclidean):
     """A function of shares of rows among centers, by squared distances."""
 
     divergence = "squared-euclidean"
-    parameters: tuple[str, ...] = ("centers",)
+    parameters: tuple[str, ...] = ("centers", "weights")  # θ
+    statistics: tuple[str, ...] = ("mass", "sums", "spread")  # what an assignment leaves to the updaters
 
     @classmethod
     def of(cls, assigner: Any) -> "SoftObjective":
@@ -32,9 +35,25 @@ class SoftObjective(SquaredEuclidean):
         """What ``tol`` is relative to: 1, because falls are relative to F."""
         return 1.0
 
-    def share(self, problem: Problem, state: SoftState) -> tuple[float, float]:
+    def begin(self, problem: Problem, box: np.ndarray, given: Theta) -> Any:
+        """The state before the first assignment; ``given`` has the centers, and maybe more."""
+        weights = given.get("weights", np.full(problem.k, 1 / problem.k))
+        return self.blank(len(problem.X), {**given, "weights": weights}, self.origin(box))
+
+    def blank(self, n: int, theta: Theta, origin: np.ndarray) -> Any:
+        """A state with these parameters, and n rows that are not assigned yet."""
+        k, d = theta["centers"].shape
+        return SoftState(
+            centers=theta["centers"], labels=np.full(n, -1, np.int32), counts=np.zeros(k, np.int64), mass=np.zeros(k),
+            sums=np.zeros((k, d)), origin=origin, shift=np.zeros(k), spread=np.zeros(k), weights=theta["weights"],
+        )  # fmt: skip
+
+    def share(self, problem: Problem, state: Any) -> tuple[float, float]:
         """Write labels and statistics of the best shares; F, and its rounding."""
         raise NotImplementedError
+
+    def derive(self, state: Any, before: Theta) -> None:
+        """Bring what follows from parameters and statistics up to date, after an updater moved from ``before``."""
 
     def shares(self, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The best shares (n, k) for squared distances (n, k) and mixing weights (k,)."""
@@ -48,11 +67,11 @@ class SoftObjective(SquaredEuclidean):
         """How far F fell when the mixing weights changed, and the magnitude of its terms."""
         return 0.0, 0.0
 
-    def fell(self, state: SoftState, before: dict[str, np.ndarray], value: float) -> Step:
+    def fell(self, state: Any, before: Theta, value: float) -> Step:
         """How far F fell when the parameters changed from ``before``, for any parameters."""
         centers = before["centers"]
         none = np.zeros_like(state.mass)
-        step = self.updated(state, centers, (none, np.zeros_like(state.sums)), none, abs(value))  # type: ignore[arg-type]
+        step = self.updated(state, centers, (none, np.zeros_like(state.sums)), none, abs(value))
         moved = np.sqrt(np.square(state.centers - centers).sum(axis=1))
         mass = np.maximum(state.mass, np.finfo(float).tiny)
         away = np.sqrt(np.square(state.sums / mass[:, np.newaxis]).sum(axis=1)) + np.sqrt(state.spread / mass)
@@ -60,39 +79,30 @@ class SoftObjective(SquaredEuclidean):
         lost = FOLDED * EPS * (float((state.mass * moved * away).sum()) + terms)
         return Step(step.drop + drop, step.noise + lost, step.terms + terms)
 
-    def value(self, problem: Problem, shared: dict[str, np.ndarray], state: SoftState) -> np.ndarray:
+    def value(self, problem: Problem, shared: Theta, state: Any) -> np.ndarray:
         """F of each cluster (k,), of shares that are best for the parameters ``shared``, from scratch."""
         totals: list[np.ndarray] = []
-        for X, weights in _blocks(problem):
+        for X, weights in blocks(problem):
             shares = self.shares(_distances(X, shared["centers"]), shared["weights"])
             terms = self.terms(shares, _distances(X, state.centers), state.weights)
             totals.append(weights @ terms)
         return np.array([math.fsum(column) for column in zip(*totals, strict=True)])
 
-    def responsibilities(self, X: np.ndarray, centers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def responsibilities(self, X: np.ndarray, theta: Theta) -> np.ndarray:
         """The best shares (n, k) of the rows X (n, d)."""
-        problem = Problem(X, np.ones(len(X)), len(centers))
-        return np.concatenate([self.shares(_distances(rows, centers), weights) for rows, _ in _blocks(problem)])
+        problem = Problem(X, np.ones(len(X)), len(theta["centers"]))
+        return np.concatenate(
+            [self.shares(_distances(rows, theta["centers"]), theta["weights"]) for rows, _ in blocks(problem)]
+        )
 
-    def of_largest_share(self, X: np.ndarray, centers: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    def of_largest_share(self, X: np.ndarray, theta: Theta) -> np.ndarray:
         """The cluster with the largest share of each row, the first of equals, (n,) int32."""
-        state = blank_state(X, centers, weights, np.zeros(X.shape[1]))
-        ones = np.ones(len(X))
-        ones.flags.writeable = False
-        self.share(Problem(X, ones, len(centers)), state)
+        state = self.blank(len(X), theta, np.zeros(X.shape[1]))
+        self.share(Problem(X, read_only(np.ones(len(X))), len(theta["centers"])), state)
         return state.labels
 
 
-def blank_state(X: np.ndarray, centers: np.ndarray, weights: np.ndarray, origin: np.ndarray) -> SoftState:
-    """A state before its first assignment."""
-    k, d = centers.shape
-    return SoftState(
-        centers=centers, labels=np.full(len(X), -1, np.int32), counts=np.zeros(k, np.int64), mass=np.zeros(k),
-        sums=np.zeros((k, d)), origin=origin, shift=np.zeros(k), spread=np.zeros(k), weights=weights,
-    )  # fmt: skip
-
-
-def _blocks(problem: Problem) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def blocks(problem: Problem) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Rows and weights, some thousand at a time."""
     size = max(BLOCK_NUMBERS // (problem.k * problem.X.shape[1]), 1)
     for first in range(0, len(problem.X), size):
@@ -108,7 +118,6 @@ class SoftKMeans(SoftObjective):
     """F = Σ w r (‖x - μ‖² + log(r / π) / β), the objective of soft k-means."""
 
     name = "soft-k-means"
-    parameters = ("centers", "weights")
 
     def __init__(self, beta: float) -> None:
         self.beta = beta

@@ -15,46 +15,42 @@ from kmtoolkit.errors import DescentError, RuleBroken
 from kmtoolkit.kernels.arithmetic import EPS
 from kmtoolkit.kernels.changes import changed
 from kmtoolkit.kernels.grid import watched
+from kmtoolkit.kernels.statistics import shifts
 from kmtoolkit.objectives import Step
-from kmtoolkit.problem import Problem, SoftState, read_only_state
+from kmtoolkit.problem import Problem, Work, read_only_state
 from kmtoolkit.registry import Row
-from kmtoolkit.soft import SoftObjective, blank_state
+from kmtoolkit.soft import SoftObjective
 
 __all__ = ["SoftBooks"]
 
 SLACK = 8  # times its own rounding that F may differ from what is recomputed in another way
 FAINT = 2.0**-900  # share of the mass below which a cluster has none: sums lose digits near the least float
-STATISTICS = ("labels", "mass", "sums", "spread")
 ACCOUNT = ("measured", "live", "noise", "pending", "terms", "shared", "empty", "fall")
 
 
 class SoftBooks:
     """Keeps the statistics of the latest assignment, and the account of F."""
 
-    assigned = STATISTICS
     hash = 0  # of labels, which do not tell when a soft fit has come to its end
 
-    def __init__(
-        self, problem: Problem, centers: np.ndarray, objective: SoftObjective, box: np.ndarray,
-        weights: np.ndarray | None = None,
-    ) -> None:  # fmt: skip
-        k = len(centers)
-        self.problem, self.objective = problem, objective
-        start = np.full(k, 1 / k) if weights is None else weights.astype(np.float64)
-        self.state = blank_state(problem.X, centers, start, objective.origin(box))
+    def __init__(self, problem: Problem, objective: SoftObjective, state: Any) -> None:
+        k = problem.k
+        self.problem, self.objective, self.state = problem, objective, state
+        self.assigned = ("labels", *objective.statistics)  # what assigners write
         self.kept = np.arange(k)  # the original index of each cluster
         self.empty = k  # clusters without mass
         self.accepted = self.state.labels.copy()
         self.measured, self.noise, self.terms = 0.0, 0.0, 0.0  # F at the latest assignment, its rounding and its terms
         self.live = 0.0  # F after the latest half-step
         self.pending = 0.0  # what rounding may have risen it since
-        self.fall = 0.0  # how far F fell from one assignment to the next
+        self.began = 0.0  # F at the assignment that the iteration began from
+        self.fall = 0.0  # how far F has fallen since then
         self.shared = self.parameters()  # those that the shares are of
         self.refused = False  # whether a repair came to nothing
         self.before_repair: dict[str, Any] = {}  # what the latest repair, if it is of this iteration, has changed
-        self.views: dict[tuple[str, ...], SoftState] = {}
+        self.views: dict[tuple[str, ...], Any] = {}
 
-    def view(self, *writable: str) -> SoftState:
+    def view(self, *writable: str) -> Any:
         """The state as a strategy sees it: it can write the named arrays only."""
         if writable not in self.views:
             own = {name: getattr(self.state, name) for name in writable}
@@ -63,9 +59,9 @@ class SoftBooks:
 
     def parameters(self) -> dict[str, np.ndarray]:
         """Copies of the parameters θ."""
-        return {"centers": self.state.centers.copy(), "weights": self.state.weights.copy()}
+        return {name: getattr(self.state, name).copy() for name in self.objective.parameters}
 
-    def take(self, told: Any, row: Row, first: bool) -> Step:
+    def take(self, told: Any, work: Work, row: Row, first: bool) -> Step:
         """Take what an assigner told, (F, noise), and wrote; how far F fell."""
         value, noise = self._checked(told)
         with watched(None):  # the statistics are new already
@@ -75,13 +71,13 @@ class SoftBooks:
             raise RuleBroken(f"wrote label {wrong}; labels must be 0 to {self.problem.k - 1}")
         self.accepted[:] = self.state.labels
         faint = self.state.mass < FAINT * self.state.mass.sum()
-        for name in STATISTICS[1:]:
+        for name in self.objective.statistics:
             getattr(self.state, name)[faint] = 0.0
         self.state.counts[:] = self.state.mass > 0
         self.empty = int((self.state.counts == 0).sum())
         step = Step(self.live - value, self.noise + self.pending + noise, abs(value) + noise / EPS,
-                    len(self.accepted) if rows is None else len(rows))  # fmt: skip
-        self.fall = math.inf if first else self.measured - value
+                    len(self.accepted) if rows is None else len(rows), work=work)  # fmt: skip
+        self.fall = math.inf if first else self.began - value
         self.measured = self.live = value
         self.noise, self.pending, self.terms, self.shared = noise, 0.0, step.terms, self.parameters()
         return step
@@ -93,12 +89,14 @@ class SoftBooks:
         value, noise = map(float, told)
         if not (math.isfinite(value) and math.isfinite(noise) and noise >= 0):
             raise RuleBroken(f"returned {told!r}; F and its rounding must be finite, and the latter not negative")
-        for name in STATISTICS[1:]:
+        for name in self.objective.statistics:
             array = getattr(self.state, name)
             if not np.isfinite(array).all():
                 raise RuleBroken(f"wrote {name} that are not finite")
         if (self.state.mass < 0).any():
             raise RuleBroken(f"wrote the mass {self.state.mass.min()}; masses must not be negative")
+        if not self.state.mass.any():
+            raise RuleBroken("wrote no mass at all; masses must add up to the weight of the rows")
         return value, noise
 
     def updated(self, before: dict[str, np.ndarray], value: float) -> Step:
@@ -111,35 +109,38 @@ class SoftBooks:
         step = self.objective.fell(state, before, self.measured)
         if not step.drop > -math.inf:
             raise RuleBroken("gave the weight 0 to a cluster that has mass")
+        self.objective.derive(state, before)
         self.live -= step.drop
         self.pending += step.noise
         return step
 
     def plan(self, ask: Callable[[np.ndarray, np.ndarray], int | None], repairs: bool) -> list[tuple[int, int]]:
         """The repairs a handler asks for, as (row, empty cluster); none after one that came to nothing."""
-        self.before_repair = {}
+        self.before_repair, self.began = {}, self.measured
         if not self.empty or self.refused:
             return []
         counts = np.bincount(self.state.labels, minlength=self.problem.k)
         return ask_for_rows(self.objective, self.problem, self.state, counts, ask, repairs)
 
-    def repair(self, plan: list[tuple[int, int]], assign: Callable[[], Any], row: Row) -> Step:
+    def repair(self, plan: list[tuple[int, int]], assign: Callable[[], tuple[Any, Work]], row: Row) -> Step:
         """Put empty clusters on rows, with the weight of these, and let rows be shared anew; undone if F rises."""
         state, total = self.state, float(self.problem.sample_weight.sum())
         self.before_repair = {name: getattr(self, name) for name in ACCOUNT}
-        self.before_repair |= {name: getattr(state, name).copy() for name in ("centers", "weights", *STATISTICS)}
+        names = *self.objective.parameters, *self.assigned
+        self.before_repair |= {name: getattr(state, name).copy() for name in names}
         for at, cluster in plan:
             state.centers[cluster] = self.problem.X[at]
             if state.weights[cluster] == 0:
                 share = float(self.problem.sample_weight[at]) / total
                 state.weights[:] *= 1 - share
                 state.weights[cluster] = share
-        step = self.take(assign(), row, first=False)
+        shifts(self.shared["centers"], state.centers, state.shift)
+        step = self.take(*assign(), row, first=False)
         if step.drop >= -step.noise:
             return step
         self.undo_repair()
         self.refused = True
-        return Step(0.0, refused=len(plan))
+        return Step(0.0, refused=len(plan), work=step.work)
 
     def undo_repair(self) -> None:
         """Return to where the latest repair began."""
@@ -157,12 +158,13 @@ class SoftBooks:
             return False
         live, state = self.state.counts > 0, self.state
         labels = (np.cumsum(live, dtype=np.int32) - np.int32(1))[state.labels]
-        names = ("centers", "counts", "mass", "sums", "shift", "spread", "weights")
-        self.state = state._replace(labels=labels, **{name: getattr(state, name)[live] for name in names})
+        of_clusters = (name for name in state._fields if name not in ("labels", "origin"))
+        kept = {name: array[live] for name in of_clusters if len(array := getattr(state, name)) == len(live)}
+        self.state = state._replace(labels=labels, **kept)
         self.views = {}
         self.problem = self.problem._replace(k=int(live.sum()))
         self.kept, self.accepted, self.empty = self.kept[live], labels.copy(), 0
-        self.shared = {name: array[live] for name, array in self.shared.items()}
+        self.shared = {name: array[live] if name in kept else array for name, array in self.shared.items()}
         return True
 
     def take_back(self, parameters: dict[str, np.ndarray]) -> None:
@@ -192,7 +194,7 @@ class SoftBooks:
 
     def label(self, X: np.ndarray) -> np.ndarray:
         """The labels of other rows X (n, d)."""
-        return self.objective.of_largest_share(X, self.state.centers, self.state.weights)
+        return self.objective.of_largest_share(X, self.parameters())
 
     def not_nearest(self) -> np.ndarray:
         """No rows: each has some of all clusters."""

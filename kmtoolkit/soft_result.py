@@ -8,7 +8,7 @@ import numpy as np
 from kmtoolkit.kernels.threads import sharing_threads
 from kmtoolkit.problem import as_rows
 from kmtoolkit.result import Result
-from kmtoolkit.soft import SoftObjective
+from kmtoolkit.soft import SoftObjective, Theta
 
 __all__ = ["SoftResult"]
 
@@ -24,7 +24,8 @@ class SoftResult(Result):
     cluster_objectives : ndarray of shape (k,), float64
         Σ w r ‖x - μ‖² of each cluster (fuzzy c-means: with u^m for r); without entropy, so they do not add up to F.
     weights : ndarray of shape (k,), float64
-        The mixing weights π; 1 / k where they are not learned.
+        The mixing weights π. Where they are not learned they stay as they were at the start, 1 / k by default, so
+        without dropped clusters they may add up to less than 1.
     objective_model : SoftObjective
         The objective with its hyper-parameters.
 
@@ -59,7 +60,7 @@ class SoftResult(Result):
         >>> result.responsibilities([[1.0]]).tolist()
         [[0.5, 0.5]]
         """
-        return self.objective_model.responsibilities(as_rows(X, self.centers), self.centers, self.weights)
+        return self.objective_model.responsibilities(as_rows(X, self.centers), self._theta)
 
     def predict(self, X: Any) -> np.ndarray:
         """The cluster with the largest share of each row, the first of equals.
@@ -81,26 +82,13 @@ class SoftResult(Result):
         """
         rows = as_rows(X, self.centers)
         with sharing_threads(None):
-            return self.objective_model.of_largest_share(rows, self.centers, self.weights)
+            return self.objective_model.of_largest_share(rows, self._theta)
 
-    def transform(self, X: Any) -> np.ndarray:
-        """Distances from rows to centers, unsquared.
+    @property
+    def _theta(self) -> Theta:
+        """The parameters."""
+        return {"centers": self.centers, "weights": self.weights}
 
-        Parameters
-        ----------
-        X : array-like of shape (m, d)
-            Rows with the columns of the fit.
-
-        Returns
-        -------
-        ndarray of shape (m, k), float64
-            Euclidean distances, in the units of X.
-
-        Raises
-        ------
-        TypeError, ValueError
-            If X is not a finite, real (m, d) array.
-        """
-        rows = as_rows(X, self.centers)
-        with sharing_threads(None):
-            return self.objective_model.transform(rows, self.centers)
+    @property
+    def _objective(self) -> SoftObjective:
+        return self.objective_model

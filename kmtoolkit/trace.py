@@ -43,7 +43,8 @@ class Trace:
     iteration : ndarray of int64
         0 for ``init``, then the iteration the half-step belongs to.
     phase : ndarray of str
-        ``init``, ``repair``, ``update`` or ``assign``.
+        ``init``, ``repair``, ``update`` or ``assign``; of an updater that writes no centers, what it writes, such as
+        ``weights``.
     objective : ndarray of float64
         F after the half-step. The last entry is recomputed from the returned labels and centers; the others add
         the drops up from there, so the sequence is monotone in floating point too.
@@ -145,9 +146,10 @@ class Trace:
         return f"<Trace: {len(self)} half-steps, {self.objective[0]:.10g} to {self.objective[-1]:.10g}, {kind}>"
 
     def __str__(self) -> str:
-        head = f"{'iteration':>9}  {'phase':<6}  {'objective':>18}  {'drop':>12}  {'moved':>8}  {'empty':>5}"
+        width = max(6, *map(len, self.phase))
+        head = f"{'iteration':>9}  {'phase':<{width}}  {'objective':>18}  {'drop':>12}  {'moved':>8}  {'empty':>5}"
         rows = [
-            f"{self.iteration[t]:>9}  {self.phase[t]:<6}  {self.objective[t]:>18.12g}  "
+            f"{self.iteration[t]:>9}  {self.phase[t]:<{width}}  {self.objective[t]:>18.12g}  "
             f"{self.drop[t]:>12.6g}  {self.moved[t]:>8}  {self.empty[t]:>5}"
             for t in range(len(self))
         ]

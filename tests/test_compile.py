@@ -207,9 +207,9 @@ def test_a_users_cached_kernel_does_not_outlive_the_fields_of_the_records(copy):
     environment = {"NUMBA_CACHE_DIR": str(copy / "cache"), "PYTHONPATH": str(copy)}
     assert python(run, where=copy, **environment) == [3.0, 0]
     assert python(run, where=copy, **environment) == [3.0, 1]
-    source = copy / "kmtoolkit" / "problem.py"
+    source = copy / "kmtoolkit" / "records.py"
     text, mass, shift = source.read_text(), "    mass: np.ndarray\n", "    shift: np.ndarray\n"
-    assert (text.count(mass), text.count(shift)) == (2, 2)  # of State and SoftState
+    assert (text.count(mass), text.count(shift)) == (3, 3)  # of State, SoftState and MixtureState
     source.write_text(text.replace(mass, "<mass>").replace(shift, mass).replace("<mass>", shift))
     assert python(run, where=copy, **environment) == [3.0, 0]
 
@@ -219,7 +219,7 @@ def test_records_are_pickled_by_a_name_that_tells_their_fields():
     copied = pickle.loads(pickle.dumps(problem))
     assert type(copied) is km.Problem
     assert repr(copied).startswith("Problem(X=")
-    gone = importlib.import_module("kmtoolkit.problem").State_0123456789ab
+    gone = importlib.import_module("kmtoolkit.records").State_0123456789ab
     assert gone is not km.State
     with pytest.raises(AttributeError, match="has no attribute 'Sate'"):
         km.problem.Sate  # noqa: B018

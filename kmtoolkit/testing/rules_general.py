@@ -7,10 +7,10 @@ import numpy as np
 
 from kmtoolkit.books import Books
 from kmtoolkit.errors import StrategyError
-from kmtoolkit.problem import SoftState, State
+from kmtoolkit.problem import MixtureState, SoftState, State
 from kmtoolkit.registry import ROLES, Row, Strategy, resolve
 from kmtoolkit.result import Status
-from kmtoolkit.soft_books import SoftBooks
+from kmtoolkit.soft import SOFT_OBJECTIVES
 from kmtoolkit.testing.awkward import Case
 from kmtoolkit.testing.harness import Broken, call, combinations, compare, fit, fresh, settled, watched
 from kmtoolkit.testing.rulebook import rule
@@ -29,7 +29,7 @@ class Watched:
 
 def watch(run, owned, problem, *rest):
     arrays = [problem.X, problem.sample_weight, *rest[1:3]]
-    if rest and isinstance(rest[0], (km.State, km.SoftState)):
+    if rest and isinstance(rest[0], (km.State, km.SoftState, km.MixtureState)):
         arrays += [array for name, array in rest[0]._asdict().items() if name not in owned]
     arrays = [array for array in arrays if isinstance(array, np.ndarray)]
     before = [array.copy() for array in arrays]
@@ -63,7 +63,7 @@ def _arrays(arguments: tuple[Any, ...]) -> dict[str, np.ndarray]:
     problem, *rest = arguments
     found = {"problem.X": problem.X, "problem.sample_weight": problem.sample_weight}
     for argument in rest:
-        if isinstance(argument, (State, SoftState)):
+        if isinstance(argument, (State, SoftState, MixtureState)):
             found |= {f"state.{name}": array for name, array in argument._asdict().items()}
     if len(rest) == 4:
         found |= {"d": rest[1], "free": rest[2]}
@@ -74,7 +74,9 @@ def owned_by(row: Row) -> list[str]:
     """The arrays of the state that a strategy may write."""
     if row.role == "updater":
         return list(row.writes)
-    return list((SoftBooks if row.soft else Books).assigned) if row.role == "assigner" else []
+    if row.role != "assigner":
+        return []
+    return ["labels", *SOFT_OBJECTIVES[row.objectives[0]].statistics] if row.soft else list(Books.assigned)
 
 
 @rule()

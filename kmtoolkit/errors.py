@@ -1,11 +1,14 @@
 """What can go wrong inside a fit, by name. Bad input is a plain TypeError or ValueError."""
 
+import difflib
 import math
 from typing import Any
 
 import numpy as np
 
-__all__ = ["DescentError", "EmptyClusterError", "RuleBroken", "StrategyError", "check_int", "check_real"]
+__all__ = [
+    "DescentError", "EmptyClusterError", "RuleBroken", "StrategyError", "check_choice", "check_int", "check_real",
+]  # fmt: skip
 
 
 class StrategyError(ValueError):
@@ -22,6 +25,14 @@ class RuleBroken(Exception):
 
 class EmptyClusterError(RuntimeError):
     """The ``error`` handler met an empty cluster."""
+
+
+def check_choice(name: str, value: Any, choices: tuple[str, ...]) -> None:
+    """Raise ValueError if an argument is none of the strings it may be."""
+    if not (isinstance(value, str) and value in choices):
+        near = difflib.get_close_matches(value, choices, n=1) if isinstance(value, str) else []
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"{name} is {value!r}; it must be one of {', '.join(map(repr, choices))}{hint}")
 
 
 def check_int(name: str, value: Any, least: int) -> None:

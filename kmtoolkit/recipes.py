@@ -3,12 +3,17 @@
 from typing import Any
 
 from kmtoolkit.assigners.fuzzy import Fuzzy
+from kmtoolkit.assigners.gaussian import Gaussian
+from kmtoolkit.assigners.hard_gaussian import HardGaussian
 from kmtoolkit.assigners.softmax import Softmax
+from kmtoolkit.mixture_result import MixtureResult
 from kmtoolkit.result import Result
 from kmtoolkit.soft_result import SoftResult
 from kmtoolkit.solver import Solver
 
-__all__ = ["fuzzy_cmeans", "kmeans", "soft_kmeans"]
+__all__ = ["fuzzy_cmeans", "gaussian_mixture", "hard_em", "kmeans", "soft_kmeans"]
+
+EM = ("mean", "covariances", "weights")  # the M-step
 
 
 def kmeans(X: Any, k: int, *, sample_weight: Any = None, init_centers: Any = None, **options: Any) -> Result:
@@ -153,3 +158,100 @@ def fuzzy_cmeans(
     given: dict[str, Any] = {"assign": Fuzzy(m), "tol": 1e-6}
     solver = Solver(**given | options)
     return solver.fit(X, k, sample_weight=sample_weight, init_centers=init_centers)  # type: ignore[return-value]
+
+
+def gaussian_mixture(
+    X: Any, k: int, *, covariance: str = "full", floor: float = 1e-6, sample_weight: Any = None,
+    init_centers: Any = None, init_weights: Any = None, init_covariances: Any = None, **options: Any,
+) -> MixtureResult:  # fmt: skip
+    """Fit a mixture of k Gaussians to the rows of X by EM: maximize Σ w log Σ π N(x; μ, Σ).
+
+    Parameters
+    ----------
+    X : array-like of shape (n, d)
+        Finite real numbers. With n ≤ d, or as few rows near a component, it is the floor that keeps full covariances
+        from being singular.
+    k : int
+        Number of components.
+    covariance : {"full", "tied", "diag", "spherical", "tied-spherical"}
+        Each component has a matrix, all have the same, each has a diagonal, a variance, or all have the same.
+    floor : float
+        Covariances are at least floor · diag(variances of the columns), so that F is bounded below; 0 leaves what
+        floats can tell from singular. Components that came there are in ``result.at_floor``.
+    sample_weight : array-like of shape (n,), optional
+        A weight of w means w copies of the row.
+    init_centers : array-like of shape (k, d) or Result, optional
+        Centers to start from; a MixtureResult gives all its parameters.
+    init_weights, init_covariances : array-like, optional
+        Parameters to start from; see :meth:`~kmtoolkit.Solver.fit`.
+    **options
+        Parameters of :class:`~kmtoolkit.Solver`, such as ``n_init``, ``rng``; ``tol``, in nats a row, is 1e-5 here.
+
+    Returns
+    -------
+    MixtureResult
+        The best of the restarts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument breaks its rule.
+
+    References
+    ----------
+    Dempster, Laird and Rubin, Maximum likelihood from incomplete data via the EM algorithm, J. Royal Statistical
+    Society B 39, 1977; Neal and Hinton, A view of the EM algorithm that justifies incremental, sparse, and other
+    variants, 1998.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> result = km.gaussian_mixture(km.datasets.old_faithful().X, 2, rng=0)
+    >>> result.trace.is_monotone, round(result.log_likelihood, 2)
+    (True, -1130.26)
+    """
+    given: dict[str, Any] = {"assign": Gaussian(covariance, floor), "update": EM, "tol": 1e-5}
+    return Solver(**given | options).fit(  # type: ignore[return-value]
+        X, k, sample_weight=sample_weight, init_centers=init_centers, init_weights=init_weights,
+        init_covariances=init_covariances,
+    )  # fmt: skip
+
+
+def hard_em(
+    X: Any, k: int, *, covariance: str = "full", floor: float = 1e-6, sample_weight: Any = None,
+    init_centers: Any = None, init_weights: Any = None, init_covariances: Any = None, **options: Any,
+) -> MixtureResult:  # fmt: skip
+    """Fit k Gaussians, each row in one, by hard EM: maximize Σ w (log π + log N(x; μ, Σ)) of each row's own component.
+
+    Parameters
+    ----------
+    X, k, covariance, floor, sample_weight, init_centers, init_weights, init_covariances, **options
+        As in :func:`gaussian_mixture`.
+
+    Returns
+    -------
+    MixtureResult
+        The best of the restarts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        If an argument breaks its rule.
+
+    References
+    ----------
+    Celeux and Govaert, A classification EM algorithm for clustering and two stochastic versions, Computational
+    Statistics & Data Analysis 14, 1992.
+
+    Examples
+    --------
+    >>> import kmtoolkit as km
+    >>> result = km.hard_em(km.datasets.iris().X, 3, covariance="tied", rng=0)
+    >>> result.trace.is_monotone, set(result.responsibilities(km.datasets.iris().X).ravel().tolist())
+    (True, {0.0, 1.0})
+    """
+    given: dict[str, Any] = {"assign": HardGaussian(covariance, floor), "update": EM, "tol": 1e-5}
+    return Solver(**given | options).fit(  # type: ignore[return-value]
+        X, k, sample_weight=sample_weight, init_centers=init_centers, init_weights=init_weights,
+        init_covariances=init_covariances,
+    )  # fmt: skip

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from kmtoolkit.soft import SOFT_OBJECTIVES
+from kmtoolkit.families import SOFT_OBJECTIVES
 
 __all__ = [
     "ROLES", "Row", "Strategy", "assigner", "available", "check_partners", "empty_handler", "initializer", "resolve",
@@ -18,7 +18,7 @@ __all__ = [
 
 ROLES = {"initializer": "init", "assigner": "assign", "updater": "update", "empty_handler": "empty"}
 ANY = "any"
-PARAMETERS = ("centers", "weights")  # what updaters may write
+PARAMETERS = ("centers", "weights", "covariances")  # what updaters may write
 DIVERGENCES = {name: each.divergence for name, each in SOFT_OBJECTIVES.items()}  # which seeds are spread by
 T = TypeVar("T")
 

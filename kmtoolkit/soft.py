@@ -11,7 +11,7 @@ from kmtoolkit.kernels.soft import share_by_distance, share_by_softmax
 from kmtoolkit.objectives import SquaredEuclidean, Step
 from kmtoolkit.problem import Problem, SoftState, read_only
 
-__all__ = ["SOFT_OBJECTIVES", "FuzzyCMeans", "SoftKMeans", "SoftObjective", "Theta", "blocks"]
+__all__ = ["FuzzyCMeans", "SoftKMeans", "SoftObjective", "Theta", "blocks", "gain_of_weights", "logs_of"]
 
 Theta = dict[str, np.ndarray]  # parameters by their names in the state
 
@@ -34,6 +34,25 @@ class SoftObjective(SquaredEuclidean):
     def scale(self, problem: Problem, box: np.ndarray) -> float:
         """What ``tol`` is relative to: 1, because falls are relative to F."""
         return 1.0
+
+    def unit(self, value: float, problem: Problem) -> float:
+        """What falls of F, which is now ``value``, are relative to."""
+        return abs(value)
+
+    def admit(self, given: Theta, k: int, d: int) -> Theta:
+        """Check parameters that were given to start from, but for the centers; ValueError if they can't be."""
+        given = dict(given)
+        if "weights" in given:
+            weights = np.array(given["weights"], np.float64)
+            if weights.shape != (k,):
+                raise ValueError(f"init_weights has shape {weights.shape}; it must have one weight a cluster, ({k},)")
+            if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
+                raise ValueError("init_weights must be finite and not negative, and one of them positive")
+            given["weights"] = weights / weights.sum() if abs(weights.sum() - 1) > 1e-9 else weights
+        unknown = [name for name in given if name not in self.parameters]
+        if unknown:
+            raise ValueError(f"init_{unknown[0]} is given, but {self.name} has no {unknown[0]}")
+        return given
 
     def begin(self, problem: Problem, box: np.ndarray, given: Theta) -> Any:
         """The state before the first assignment; ``given`` has the centers, and maybe more."""
@@ -134,25 +153,20 @@ class SoftKMeans(SoftObjective):
     def shares(self, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Softmax of log π - β distance."""
         distances = np.where(weights > 0, distances, np.inf)
-        relative = self.beta * (distances - distances.min(axis=1, keepdims=True)) - _logs(weights)
+        relative = self.beta * (distances - distances.min(axis=1, keepdims=True)) - logs_of(weights)
         shares = np.exp(relative.min(axis=1, keepdims=True) - relative)
         return shares / shares.sum(axis=1, keepdims=True)
 
     def terms(self, shares: np.ndarray, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """R (distance + log(r / π) / β); 0 where r is 0."""
         held = (shares > 0) & (weights > 0)
-        logs = np.log(shares, out=np.zeros_like(shares), where=held) - _logs(weights)
+        logs = np.log(shares, out=np.zeros_like(shares), where=held) - logs_of(weights)
         return np.where(held, shares, 0) * (np.where(held, distances, 0) + np.where(held, logs, 0) / self.beta)
 
     def weights_drop(self, before: np.ndarray, state: SoftState) -> tuple[float, float]:
         """Σ mass log(π new / π old) / β; for π = mass / W it is W KL(π new ‖ π old) / β, which Gibbs has above 0."""
-        held = state.mass > 0
-        if np.array_equal(before, state.weights):
-            return 0.0, 0.0
-        with np.errstate(divide="ignore"):
-            logs = np.log(state.weights[held] / before[held])
-        mass = state.mass[held]
-        return math.fsum(mass * logs) / self.beta, float((mass * (np.abs(logs) + 1)).sum()) / self.beta
+        gain, terms = gain_of_weights(before, state)
+        return gain / self.beta, terms / self.beta
 
 
 class FuzzyCMeans(SoftObjective):
@@ -186,9 +200,17 @@ class FuzzyCMeans(SoftObjective):
         return shares**self.m * distances
 
 
-def _logs(weights: np.ndarray) -> np.ndarray:
+def gain_of_weights(before: np.ndarray, state: Any) -> tuple[float, float]:
+    """Σ mass log(π new / π old), and the magnitude of its terms."""
+    held = state.mass > 0
+    if np.array_equal(before, state.weights):
+        return 0.0, 0.0
+    with np.errstate(divide="ignore"):
+        logs = np.log(state.weights[held] / before[held])
+    mass = state.mass[held]
+    return math.fsum(mass * logs), float((mass * (np.abs(logs) + 1)).sum())
+
+
+def logs_of(weights: np.ndarray) -> np.ndarray:
     """Log π (k,), -inf where it is 0."""
     return np.log(weights, out=np.full(len(weights), -np.inf), where=weights > 0)
-
-
-SOFT_OBJECTIVES: dict[str, type[SoftObjective]] = {each.name: each for each in (SoftKMeans, FuzzyCMeans)}

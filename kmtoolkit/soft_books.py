@@ -106,10 +106,10 @@ class SoftBooks:
         if not (right or np.array_equal(weights, before["weights"])):  # without dropped clusters they may sum to less
             raise RuleBroken(f"wrote the weights {weights}; they must not be negative, and their sum must be 1")
         state = self.state
+        self.objective.derive(state, before)
         step = self.objective.fell(state, before, self.measured)
         if not step.drop > -math.inf:
             raise RuleBroken("gave the weight 0 to a cluster that has mass")
-        self.objective.derive(state, before)
         self.live -= step.drop
         self.pending += step.noise
         return step
@@ -176,10 +176,11 @@ class SoftBooks:
             getattr(self.state, name)[:] = array
 
     def unrest(self, way: float) -> float:
-        """How far F fell in the latest iteration, relative to F."""
+        """How far F fell in the latest iteration, in the objective's unit."""
         if self.fall <= 0:
             return 0.0
-        return self.fall / abs(self.measured) if self.measured else math.inf
+        unit = self.objective.unit(self.measured, self.problem)
+        return self.fall / unit if unit else math.inf
 
     def refresh(self) -> bool:
         """Sums are always fresh."""

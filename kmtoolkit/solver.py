@@ -9,15 +9,18 @@ from typing import Any
 import numpy as np
 
 from kmtoolkit.descent import Descent, Parts
+from kmtoolkit.families import SOFT_OBJECTIVES
 from kmtoolkit.initializers.explicit import Explicit
 from kmtoolkit.kernels.grid import watched
 from kmtoolkit.kernels.threads import sharing_threads
+from kmtoolkit.mixture import GaussianMixture
+from kmtoolkit.mixture_result import MixtureResult
 from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean
 from kmtoolkit.options import Abandoned, Limits, Snapshot, as_seed, check_options, copy_seed, interrupts, same, spell
-from kmtoolkit.problem import Door, admit, as_centers, read_only
+from kmtoolkit.problem import Door, admit, as_centers, as_numbers, read_only
 from kmtoolkit.registry import ROLES, check_partners, resolve
 from kmtoolkit.result import Result, Run, Status
-from kmtoolkit.soft import SOFT_OBJECTIVES
+from kmtoolkit.soft import SoftObjective
 from kmtoolkit.soft_books import SoftBooks
 from kmtoolkit.soft_result import SoftResult
 
@@ -115,7 +118,10 @@ class Solver:
         soft = SOFT_OBJECTIVES.get(name)
         object.__setattr__(self, "_objective", OBJECTIVES[name] if soft is None else soft.of(parts.assign.run))
 
-    def fit(self, X: Any, k: int, *, sample_weight: Any = None, init_centers: Any = None) -> Result:
+    def fit(
+        self, X: Any, k: int, *, sample_weight: Any = None, init_centers: Any = None, init_weights: Any = None,
+        init_covariances: Any = None,
+    ) -> Result:  # fmt: skip
         """Cluster the rows of X into k clusters.
 
         Parameters
@@ -127,7 +133,13 @@ class Solver:
         sample_weight : array-like of shape (n,), optional
             A weight of w means w copies of the row; 0 means that the row is absent.
         init_centers : array-like of shape (k, d) or Result, optional
-            Centers to start from instead of the initializer's; a Result is a warm start.
+            Centers to start from instead of the initializer's; a Result is a warm start, of all parameters that the
+            updaters of this Solver learn.
+        init_weights : array-like of shape (k,), optional
+            Mixing weights to start from, of soft k-means and mixtures; 1 / k by default.
+        init_covariances : array-like, optional
+            Covariances to start a mixture from, shaped as in :class:`~kmtoolkit.MixtureResult`; by default that of
+            the rows about the nearest center, all clusters together.
 
         Returns
         -------
@@ -147,15 +159,12 @@ class Solver:
         door = admit(X, k, sample_weight)
         self._check_columns(door.problem.X.shape[1])
         given = self.init.centers if isinstance(self.init, Explicit) else None
-        start: dict[str, np.ndarray] = {}
+        start = self._given(init_centers, {"weights": init_weights, "covariances": init_covariances}, door)
         if init_centers is not None:
             given = init_centers.centers if isinstance(init_centers, Result) else init_centers
         if given is not None:
             start["centers"] = as_centers(given, door.problem.k, door.problem.X.shape[1], door.largest)
-        learned = any("weights" in part.row.writes for part in self._parts.updates)
-        if learned and isinstance(init_centers, SoftResult):
-            start["weights"] = init_centers.weights
-        restarts = 1 if start else self.n_init
+        restarts = 1 if given is not None else self.n_init
         logger.info("fit %d x %d, k=%d: %r", *door.problem.X.shape, door.problem.k, self)
         with sharing_threads(self.threads), interrupts(self.on_interrupt, limits), limits.showing(restarts):
             best, runs = self._descend(door, start, restarts, limits)
@@ -164,6 +173,19 @@ class Solver:
         if limits.interrupted and ended is not Status.CALLBACK:  # maybe after the last iteration
             result = replace(result, status=Status.INTERRUPTED, exact_fixed_point=False)
         return result
+
+    def _given(self, init_centers: Any, given: dict[str, Any], door: Door) -> dict[str, np.ndarray]:
+        """The parameters beside the centers to start from; a warm start has those that are learned."""
+        learned = [name for part in self._parts.updates for name in part.row.writes if name in given]
+        named = {name: as_numbers(value, f"init_{name}") for name, value in given.items() if value is not None}
+        if isinstance(init_centers, SoftResult):
+            warm = {name: getattr(init_centers, name, None) for name in learned}
+            named = {name: value for name, value in warm.items() if value is not None} | named
+        if isinstance(self._objective, SoftObjective):
+            return self._objective.admit(named, door.problem.k, door.problem.X.shape[1])
+        if named:
+            raise ValueError(f"init_{next(iter(named))} is given, but {self._objective.name} has centers only")
+        return {}
 
     def _check_columns(self, columns: int) -> None:
         """Refuse X if it has more columns than one of the strategies takes."""
@@ -225,8 +247,12 @@ def _result(door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status |
         labels[door.present] = state.labels
         labels[~door.present] = books.label(read_only(door.X[~door.present]))
         not_nearest = np.flatnonzero(door.present)[not_nearest]
-    soft = {"weights": books.state.weights, "objective_model": books.objective} if isinstance(books, SoftBooks) else {}
-    return (SoftResult if soft else Result)(
+    kind, more = Result, {}
+    if isinstance(books, SoftBooks):
+        kind, more = SoftResult, {"weights": books.state.weights, "objective_model": books.objective}
+    if isinstance(books, SoftBooks) and isinstance(books.objective, GaussianMixture):
+        kind, more = MixtureResult, {**more, **books.objective.facts(books.problem, books.state, data.objective)}
+    return kind(
         centers=state.centers,
         labels=labels,
         objective=data.objective,
@@ -243,5 +269,5 @@ def _result(door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status |
         best=next(i for i, run in enumerate(runs) if run is data),
         objective_name=books.objective.name,
         notes=descent.notes,
-        **soft,
+        **more,
     )

@@ -223,7 +223,7 @@ class Recorder:
         objective = [final]
         for drop in reversed(columns["drop"][1:]):
             objective.append(objective[-1] + drop)
-        terms, error = first + self.terms, 0.0
+        terms, error = abs(first) + self.terms, 0.0
         if self.certified:
             columns["objective"] = objective[::-1]
             error = abs(objective[-1] - first) / terms if terms > 0 else 0.0

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kmtoolkit.kernels import elementary
 from kmtoolkit.kernels import lanes as vectors_of_lanes
 from kmtoolkit.kernels.arithmetic import EPS, NOISE, add_exact, merge_pairs
 from kmtoolkit.kernels.grid import Grid, cut, sweep
@@ -231,9 +232,8 @@ def _softmax(lo, hi, t, X, weights, features, logs, beta, origin, labels, parts)
     fold, mass, spread, value = np.zeros((d, lanes)), np.zeros(lanes), np.zeros(lanes), np.zeros(2)
     moved = np.zeros((ROWS, d))
     distances, costs, shares = np.empty((ROWS, lanes)), np.empty(ROWS * lanes), np.zeros((ROWS, lanes))
-    flat, least, scales, folded = distances.reshape(-1), np.empty((2, ROWS)), np.empty(ROWS * lanes), 0
-    as_bits, costs_as_bits, bits = flat.view(np.int64), costs.view(np.int64), scales.view(np.int64)
-    least_as_bits = least.view(np.int64)
+    flat, least, folded = distances.reshape(-1), np.empty((2, ROWS)), 0
+    as_bits, costs_as_bits, least_as_bits = flat.view(np.int64), costs.view(np.int64), least.view(np.int64)
     for first in range(lo, hi, ROWS):
         many = min(ROWS, hi - first)
         _take(X, first, many, origin, features, moved, distances)
@@ -249,7 +249,7 @@ def _softmax(lo, hi, t, X, weights, features, logs, beta, origin, labels, parts)
             low = least[1, r]
             for j in range(lanes):
                 cost[j] = low - cost[j]
-        exponentials(costs, scales, bits, shares.reshape(-1), many * lanes)
+        elementary.exponentials(costs, shares.reshape(-1), many * lanes)
         for r in range(many):
             whole, weight, share = total(shares.reshape(-1), r * lanes, lanes), weights[first + r], shares[r]
             part = weight / whole
@@ -279,9 +279,8 @@ def _shares_of_distances(lo, hi, t, X, weights, features, power, origin, labels,
     fold, mass, spread, value = np.zeros((d, lanes)), np.zeros(lanes), np.zeros(lanes), np.zeros(2)
     moved = np.zeros((ROWS, d))
     distances, logs, shares = np.empty((ROWS, lanes)), np.empty(ROWS * lanes), np.zeros((ROWS, lanes))
-    flat, least, scales, folded = distances.reshape(-1), np.empty(ROWS), np.empty(ROWS * lanes), 0
-    as_bits, bits, least_as_bits = flat.view(np.int64), scales.view(np.int64), least.view(np.int64)
-    logs_as_bits = logs.view(np.int64)
+    least, folded = np.empty(ROWS), 0
+    as_bits, least_as_bits = distances.reshape(-1).view(np.int64), least.view(np.int64)
     fuzzifier = 1 + 1 / power
     for first in range(lo, hi, ROWS):
         many = min(ROWS, hi - first)
@@ -298,10 +297,10 @@ def _shares_of_distances(lo, hi, t, X, weights, features, power, origin, labels,
                 for j in range(lanes):
                     share[j] = 1.0 if distance[j] == 0 else 0.0
         if power != 1.0:
-            logarithms(shares.reshape(-1), scales, bits, logs, logs_as_bits, many * lanes)
+            elementary.logarithms(shares.reshape(-1), logs, many * lanes)
             for at in range(many * lanes):
                 logs[at] *= power
-            exponentials(logs, scales, bits, shares.reshape(-1), many * lanes)
+            elementary.exponentials(logs, shares.reshape(-1), many * lanes)
         for r in range(many):
             whole, weight, share = total(shares.reshape(-1), r * lanes, lanes), weights[first + r], shares[r]
             if power == 1.0:
@@ -316,7 +315,7 @@ def _shares_of_distances(lo, hi, t, X, weights, features, power, origin, labels,
             value[0] += weight * least[r] * whole ** (1 - fuzzifier)
             value[1] += weight * least[r] * whole ** (1 - fuzzifier) * (1 + (fuzzifier - 1) * np.log(whole))
         if power != 1.0:
-            exponentials(logs, scales, bits, shares.reshape(-1), many * lanes)
+            elementary.exponentials(logs, shares.reshape(-1), many * lanes)
             for r in range(many):
                 share, weight = shares[r], weights[first + r]
                 for j in range(lanes):

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmtoolkit.errors import EmptyClusterError
+from kmtoolkit.mixture_result import MixtureResult
 from kmtoolkit.objectives import EPS
 from kmtoolkit.registry import ANY, ROLES, Row, Strategy, check_partners, resolve, rows_of
 from kmtoolkit.result import Result
@@ -17,11 +18,12 @@ from kmtoolkit.testing.awkward import Case
 
 __all__ = [
     "ONE_CALL", "Answer", "Broken", "Wander", "answer", "as_strategy", "call", "combinations", "compare", "fit",
-    "fresh", "home", "judge_centers", "rounding", "settled", "usual", "wander", "watched",
+    "fresh", "home", "judge_centers", "rounding", "settled", "tied", "usual", "wander", "watched",
 ]  # fmt: skip
 
 OPTIONS = {"tol": 0, "max_iter": 20, "verify": True}
 ALIKE = ("auto", "dense")  # exact assigners that stand for all as partners
+TIED = 1e-9  # relative difference of log densities
 ONE_CALL: dict[str, dict[str, Any]] = {  # fits that show what one call does
     "initializer": {"max_iter": 0},
     "assigner": {"max_iter": 0},
@@ -159,6 +161,14 @@ class Watched:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._run, name)
+
+
+def tied(result: Result, X: np.ndarray, i: int, labels: tuple[int, int]) -> bool:
+    """Whether rounding alone tells the two labels of row i apart; only mixtures have no canonical decision."""
+    if not isinstance(result, MixtureResult):
+        return False
+    first, second = result.log_densities(X[i : i + 1])[0, list(labels)]
+    return bool(abs(first - second) <= TIED * (1 + abs(first) + abs(second)))
 
 
 def fresh(strategy: Strategy) -> Strategy:

@@ -7,10 +7,10 @@ import numpy as np
 
 from kmtoolkit.books import Books
 from kmtoolkit.errors import StrategyError
+from kmtoolkit.families import SOFT_OBJECTIVES
 from kmtoolkit.problem import MixtureState, SoftState, State
 from kmtoolkit.registry import ROLES, Row, Strategy, resolve
 from kmtoolkit.result import Status
-from kmtoolkit.soft import SOFT_OBJECTIVES
 from kmtoolkit.testing.awkward import Case
 from kmtoolkit.testing.harness import Broken, call, combinations, compare, fit, fresh, settled, watched
 from kmtoolkit.testing.rulebook import rule

@@ -9,8 +9,8 @@ from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import updater
 
 
-@updater("mean", objective=("squared-euclidean", "soft-k-means", "fuzzy-c-means"), exact=True,
-         reference="Lloyd 1982", cost="O(k d)")  # fmt: skip
+@updater("mean", objective=("squared-euclidean", "soft-k-means", "fuzzy-c-means", "gaussian-mixture",
+                            "hard-gaussian-mixture"), exact=True, reference="Lloyd 1982", cost="O(k d)")  # fmt: skip
 def mean(problem: Problem, state: State) -> None:
     """Move each center to the weighted mean of its cluster.
 

@@ -8,8 +8,8 @@ from kmtoolkit.problem import Problem, SoftState
 from kmtoolkit.registry import updater
 
 
-@updater("weights", objective="soft-k-means", writes=("weights",), exact=True,
-         reference="Dempster, Laird and Rubin 1977", cost="O(k)")  # fmt: skip
+@updater("weights", objective=("soft-k-means", "gaussian-mixture", "hard-gaussian-mixture"),
+         writes=("weights",), exact=True, reference="Dempster, Laird and Rubin 1977", cost="O(k)")  # fmt: skip
 def weights(problem: Problem, state: SoftState) -> None:
     """Set each mixing weight to the cluster's share of the mass.
 

@@ -163,8 +163,8 @@ class GaussianMixture(SoftObjective):
     def _off(self, state: Any, centers: np.ndarray) -> np.ndarray:
         """From the clusters' means to centers, (k, d); 0 without mass."""
         mass = state.mass[:, np.newaxis]
-        means = state.origin + np.divide(state.sums, mass, out=np.zeros_like(state.sums), where=mass > 0)
-        return np.where(mass > 0, centers - means, 0.0)
+        means = np.divide(state.sums, mass, out=np.zeros_like(state.sums), where=mass > 0)
+        return np.where(mass > 0, centers - state.origin - means, 0.0)
 
     def fell(self, state: MixtureState, before: Theta, _value: float) -> Step:
         """How far F fell when the parameters changed from ``before``: centers, then covariances, then weights.

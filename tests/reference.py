@@ -135,3 +135,57 @@ def partitions(n, k):
         first = [labels.index(j) for j in range(k) if j in labels]
         if len(first) == k and first == sorted(first):
             yield np.array(labels)
+
+
+def full_covariances(covariances, k, d):
+    """Covariances of any type as matrices (k, d, d)."""
+    array = np.asarray(covariances, float)
+    if array.shape == (k, d, d):
+        return array
+    if array.shape == (d, d) and d > 1:
+        return np.broadcast_to(array, (k, d, d))
+    if array.shape == (k, d):
+        return np.array([np.diag(row) for row in array])
+    return np.array([np.eye(d) * value for value in np.broadcast_to(array.reshape(-1), k)])
+
+
+def log_joint(X, centers, covariances, pi):
+    """Log of π N(x; μ, Σ) of each row and component (n, k), for matrices Σ (k, d, d)."""
+    columns = []
+    for center, covariance, p in zip(centers, covariances, pi, strict=True):
+        z = np.asarray(X, float) - center
+        _, log_det = np.linalg.slogdet(2 * math.pi * covariance)
+        squares = (z * np.linalg.solve(covariance, z.T).T).sum(axis=1)
+        columns.append((math.log(p) if p > 0 else -math.inf) - (log_det + squares) / 2)
+    return np.column_stack(columns)
+
+
+def posteriors(logs):
+    """Responsibilities (n, k) from logs of π N."""
+    shares = np.exp(logs - logs.max(axis=1, keepdims=True))
+    return shares / shares.sum(axis=1, keepdims=True)
+
+
+def mixture_objective(weights, logs, shares):
+    """-Σ w r (log π N - log r)."""
+    held = shares > 0
+    entropy = np.where(held, np.log(np.where(held, shares, 1)), 0)
+    return -float(weights @ np.where(held, shares * (np.where(held, logs, 0) - entropy), 0).sum(axis=1))
+
+
+def moments(X, weights, shares, centers, covariance):
+    """The covariances of a type that maximize the likelihood for shares and centers, in the public shape."""
+    parts = weights[:, None] * shares
+    mass, (k, d) = parts.sum(axis=0), centers.shape
+    scatter = np.array([(parts[:, j, None] * (X - centers[j])).T @ (X - centers[j]) for j in range(k)])
+    each = scatter / mass[:, None, None]
+    diagonal = np.diagonal(each, axis1=1, axis2=2)
+    if covariance == "full":
+        return each
+    if covariance == "tied":
+        return scatter.sum(axis=0) / mass.sum()
+    if covariance == "diag":
+        return diagonal.copy()
+    if covariance == "spherical":
+        return diagonal.mean(axis=1)
+    return np.trace(scatter.sum(axis=0)) / mass.sum() / d

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 import kmtoolkit as km
 from kmtoolkit import testing
+from kmtoolkit.mixture import COVARIANCES
 from kmtoolkit.registry import ROLES, resolve
 
 SOFT_STEPS = 6  # a soft fit may go on for long
@@ -88,8 +89,13 @@ def check_soft_fit(combination, X, k, w, tol, seed):
     init, name, update, empty = combination
     softness = 10.0 ** ((seed % 7) - 4)
     spread = float(X.var(axis=0, dtype=np.float64).sum()) or 1.0
-    assign = km.assigners.Softmax(1 / (softness * spread)) if name == "softmax" else km.assigners.Fuzzy(1 + softness)
-    update = ("mean", "weights") if update == "weights" else update
+    covariance = COVARIANCES[seed % len(COVARIANCES)]
+    assign = {
+        "softmax": lambda: km.assigners.Softmax(1 / (softness * spread)), "fuzzy": lambda: km.assigners.Fuzzy(1 + softness),
+        "gaussian": lambda: km.assigners.Gaussian(covariance, softness * 1e-3),
+        "hard-gaussian": lambda: km.assigners.HardGaussian(covariance, softness * 1e-3),
+    }[name]()  # fmt: skip
+    update = {"weights": ("mean", "weights"), "covariances": ("mean", "covariances", "weights")}.get(update, update)
     solver = km.Solver(init, assign, update, empty, tol=tol, rng=seed, max_iter=SOFT_STEPS, verify=True)
     try:
         result = solver.fit(X, k, sample_weight=w)
@@ -104,6 +110,9 @@ def check_soft_fit(combination, X, k, w, tol, seed):
     assert shares.sum(axis=1) == pytest.approx(1, abs=1e-12)
     assert (shares[np.arange(len(X)), result.labels] >= shares.max(axis=1) - 1e-9).all()
     X = X.astype(float)
+    if name.endswith("gaussian"):
+        assert_objective_of_mixture(result, X, w, covariance)
+        return
     if name == "softmax":
         F = reference.soft_objective(X, w, result.centers, result.weights, assign.beta, shares)
         entropy = w.sum() / assign.beta
@@ -111,6 +120,25 @@ def check_soft_fit(combination, X, k, w, tol, seed):
         F, entropy = reference.fuzzy_objective(X, w, result.centers, assign.m, shares), 0.0
     size = w.sum() * (1e-15 * np.abs(X).max()) ** 2
     assert result.objective == pytest.approx(F, rel=1e-9, abs=1e-12 * entropy + size)
+
+
+def assert_objective_of_mixture(result, X, w, covariance):
+    """F is what the parameters say it is; singular as they are, rounding is relative to what F is added up from."""
+    (k, d), matrices = result.centers.shape, reference.full_covariances(result.covariances, *result.centers.shape)
+    if covariance == "diag":
+        matrices = np.array([np.diag(row) for row in result.covariances])
+    unit = np.sqrt(result.floor)
+    scaled = matrices / unit / unit[:, None]
+    condition = np.array([np.linalg.cond(each) for each in scaled])
+    logs = reference.log_joint(X / unit, result.centers / unit, scaled, result.weights) - np.log(unit).sum()
+    shares = result.responsibilities(X)
+    terms = np.where(shares > 0, shares * (np.abs(np.where(shares > 0, logs, 0)) + 1), 0)
+    far = np.abs(X / unit).max() ** 2 * 1e-16  # of a row from its center, by rounding of either
+    rounding = float(w @ (terms @ (1e-15 * d * condition + 1e-12))) + w.sum() * d * far * 1e-14
+    assert (
+        abs(reference.mixture_objective(w, logs, shares) - result.objective)
+        <= rounding + w.sum() * 1e-9 * condition.max() * 1e-7
+    )
 
 
 @settings(max_examples=300)

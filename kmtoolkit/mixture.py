@@ -29,6 +29,8 @@ from kmtoolkit.soft import FOLDED, SoftObjective, Theta, blocks, gain_of_weights
 
 __all__ = ["COVARIANCES", "GaussianMixture", "HardGaussianMixture", "public_shape"]
 
+LEFT = 16.0  # times what is left of sums of squares that may be taken away
+TIED = 1e-6  # relative difference of costs by rounding, for covariances as singular as may be
 SINGULAR = 2.0**-43  # relative to the largest eigenvalue, what rounding does not yet reach
 COVARIANCES = ("full", "tied", "diag", "spherical", "tied-spherical")
 
@@ -129,8 +131,10 @@ class GaussianMixture(SoftObjective):
         lost = spelt_squares(state.factors, np.sqrt(found.second)).sum()
         return found.value, found.noise + (len(state.origin) + 8) * EPS * float(lost)
 
-    def _gather(self, problem: Problem, state: Any, how: int) -> Statistics:
-        return share_by_density(problem.X, problem.sample_weight, self._components(state), how, state.labels)
+    def _gather(self, problem: Problem, state: Any, how: int, about: np.ndarray | None = None) -> Statistics:
+        """Moments about the centers, or about other points (k, d)."""
+        about = state.centers if about is None else about
+        return share_by_density(problem.X, problem.sample_weight, self._components(state), how, state.labels, about)
 
     def _components(self, state: Any) -> Components:
         d = state.centers.shape[1]
@@ -144,8 +148,11 @@ class GaussianMixture(SoftObjective):
             return found.products
         return found.second if self.covariance == "diag" else found.second.sum(axis=1, keepdims=True)
 
-    def derive(self, state: MixtureState, before: Theta) -> None:
-        """Factorize new covariances, and move the scatter to new centers."""
+    def derive(self, problem: Problem, state: MixtureState, before: Theta, shared: Theta) -> None:
+        """Factorize new covariances, and move the scatter to new centers.
+
+        Where too little would be left of it, and so of its digits, the rows are gathered again by the same shares.
+        """
         if not np.array_equal(state.covariances, before["covariances"]):
             factors = factorize(state.covariances)
             if factors is None:
@@ -158,7 +165,16 @@ class GaussianMixture(SoftObjective):
             change = (f - e) * (f + e)
         if state.scatter.shape[1:] == (1,):
             change = change.sum(axis=1, keepdims=True)
-        state.scatter[:] += state.mass.reshape(-1, *(1,) * (change.ndim - 1)) * change
+        mass = state.mass[:, np.newaxis]
+        state.scatter[:] += mass.reshape(-1, *(1,) * (change.ndim - 1)) * change
+        if (mass * e**2 > LEFT * self._second(state)).any():
+            labels = state.labels if self.how == HARD else state.labels.copy()
+            found = self._gather(problem, state._replace(labels=labels, **shared), self.how, state.centers)
+            state.scatter[:] = self._scatter(found)
+
+    def _second(self, state: MixtureState) -> np.ndarray:
+        """The sums of squares about the centers, feature by feature if these are known, (k, d or 1)."""
+        return np.diagonal(state.scatter, axis1=1, axis2=2) if state.scatter.ndim == 3 else state.scatter
 
     def _off(self, state: Any, centers: np.ndarray) -> np.ndarray:
         """From the clusters' means to centers, (k, d); 0 without mass."""
@@ -174,8 +190,7 @@ class GaussianMixture(SoftObjective):
         """
         mass, d, old, new = state.mass, state.centers.shape[1], before["factors"], state.factors
         e, f = (self._off(state, centers) for centers in (before["centers"], state.centers))
-        second = np.diagonal(state.scatter, axis1=1, axis2=2) if state.scatter.ndim == 3 else state.scatter
-        around = np.sqrt(np.maximum(second, 0) + mass[:, np.newaxis] * (e**2 + f**2))
+        around = np.sqrt((1 + LEFT) * np.maximum(self._second(state), 0) + mass[:, np.newaxis] * (e**2 + f**2))
         size = (np.abs(before["centers"]) + np.abs(state.centers)) * np.sqrt(mass)[:, np.newaxis] / FOLDED
         step, both = _times(old, e - f), np.abs(e) + np.abs(f)
         drop = 0.5 * float((mass * (step * _times(old, e + f)).sum(axis=1)).sum())
@@ -196,18 +211,24 @@ class GaussianMixture(SoftObjective):
     def value(self, problem: Problem, shared: Theta, state: Any) -> np.ndarray:
         """F of each cluster (k,), of shares that are best for the parameters ``shared``, from scratch."""
         totals: list[np.ndarray] = []
-        now = {name: getattr(state, name) for name in self.parameters}
+        now, first = {name: getattr(state, name) for name in self.parameters}, 0
         for X, weights in blocks(problem):
-            costs, shares = _costs(X, now), self._shares_of(_costs(X, shared))
-            entropy = np.log(shares, out=np.zeros_like(shares), where=shares > 0)
-            terms = np.where(shares > 0, shares * (np.where(shares > 0, costs, 0) + entropy), 0)
+            costs, shares = _costs(X, now), self._shares_of(_costs(X, shared), state.labels[first : first + len(X)])
+            first += len(X)
+            held = (shares > 0) & np.isfinite(costs)
+            entropy = np.log(shares, out=np.zeros_like(shares), where=held)
+            terms = np.where(held, shares, 0) * (np.where(held, costs, 0) + entropy)
             totals.append(weights @ terms)
         return np.array([math.fsum(column) for column in zip(*totals, strict=True)])
 
-    def _shares_of(self, costs: np.ndarray) -> np.ndarray:
-        """The best shares (n, k) for -log(π density) (n, k)."""
+    def _shares_of(self, costs: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
+        """The best shares (n, k) for -log(π density) (n, k); labels (n,) tell which of two that rounding can't."""
         if self.how == HARD:
-            return np.eye(costs.shape[1])[costs.argmin(axis=1)]
+            best = costs.argmin(axis=1)
+            if labels is not None:
+                least, own = (costs[np.arange(len(costs)), which] for which in (best, labels))
+                best = np.where(own - least <= TIED * (1 + np.abs(least)), labels, best)
+            return np.eye(costs.shape[1])[best]
         shares = np.exp(costs.min(axis=1, keepdims=True) - costs)
         return shares / shares.sum(axis=1, keepdims=True)
 

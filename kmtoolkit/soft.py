@@ -71,8 +71,11 @@ class SoftObjective(SquaredEuclidean):
         """Write labels and statistics of the best shares; F, and its rounding."""
         raise NotImplementedError
 
-    def derive(self, state: Any, before: Theta) -> None:
-        """Bring what follows from parameters and statistics up to date, after an updater moved from ``before``."""
+    def derive(self, problem: Problem, state: Any, before: Theta, shared: Theta) -> None:
+        """Bring what follows from parameters and statistics up to date, after an updater moved from ``before``.
+
+        The statistics are of the best shares for the parameters ``shared``.
+        """
 
     def shares(self, distances: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """The best shares (n, k) for squared distances (n, k) and mixing weights (k,)."""

@@ -106,7 +106,7 @@ class SoftBooks:
         if not (right or np.array_equal(weights, before["weights"])):  # without dropped clusters they may sum to less
             raise RuleBroken(f"wrote the weights {weights}; they must not be negative, and their sum must be 1")
         state = self.state
-        self.objective.derive(state, before)
+        self.objective.derive(self.problem, state, before, self.shared)
         step = self.objective.fell(state, before, self.measured)
         if not step.drop > -math.inf:
             raise RuleBroken("gave the weight 0 to a cluster that has mass")

@@ -137,25 +137,24 @@ def partitions(n, k):
             yield np.array(labels)
 
 
-def full_covariances(covariances, k, d):
-    """Covariances of any type as matrices (k, d, d)."""
+def full_covariances(covariances, k, d, covariance):
+    """Covariances of a type as matrices (k, d, d)."""
     array = np.asarray(covariances, float)
-    if array.shape == (k, d, d):
-        return array
-    if array.shape == (d, d) and d > 1:
+    if covariance in ("full", "tied"):
         return np.broadcast_to(array, (k, d, d))
-    if array.shape == (k, d):
+    if covariance == "diag":
         return np.array([np.diag(row) for row in array])
     return np.array([np.eye(d) * value for value in np.broadcast_to(array.reshape(-1), k)])
 
 
-def log_joint(X, centers, covariances, pi):
-    """Log of π N(x; μ, Σ) of each row and component (n, k), for matrices Σ (k, d, d)."""
+def log_joint(X, centers, covariances, pi, unit=1.0):
+    """Log of π N(x; μ, Σ) of each row and component (n, k), for matrices Σ (k, d, d), in units (d,) of the columns."""
     columns = []
     for center, covariance, p in zip(centers, covariances, pi, strict=True):
-        z = np.asarray(X, float) - center
-        _, log_det = np.linalg.slogdet(2 * math.pi * covariance)
-        squares = (z * np.linalg.solve(covariance, z.T).T).sum(axis=1)
+        z, units = (np.asarray(X, float) - center) / unit, np.broadcast_to(unit, len(center))
+        scaled = covariance / units / units[:, None]
+        log_det = np.linalg.slogdet(2 * math.pi * scaled)[1] + 2 * np.log(units).sum()
+        squares = (z * np.linalg.solve(scaled, z.T).T).sum(axis=1)
         columns.append((math.log(p) if p > 0 else -math.inf) - (log_det + squares) / 2)
     return np.column_stack(columns)
 

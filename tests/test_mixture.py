@@ -36,7 +36,7 @@ def test_em_goes_the_way_of_the_oracle(recipe, covariance):
     pi, centers, covariances, F = np.array([0.5, 0.3, 0.2]), START.astype(float), start_of(covariance), []
 
     def record(shares=None):
-        logs = reference.log_joint(IRIS, centers, reference.full_covariances(covariances, k, d), pi)
+        logs = reference.log_joint(IRIS, centers, reference.full_covariances(covariances, k, d, covariance), pi)
         if shares is None:
             shares = np.eye(k)[logs.argmax(axis=1)] if recipe == "hard-gaussian" else reference.posteriors(logs)
         F.append(reference.mixture_objective(w, logs, shares))
@@ -69,7 +69,7 @@ def test_em_goes_the_way_of_the_oracle(recipe, covariance):
 def test_free_energy_is_minus_the_log_likelihood(covariance):
     result = km.gaussian_mixture(IRIS, 3, covariance=covariance, rng=1)
     logs = reference.log_joint(
-        IRIS, result.centers, reference.full_covariances(result.covariances, 3, 4), result.weights
+        IRIS, result.centers, reference.full_covariances(result.covariances, 3, 4, covariance), result.weights
     )
     expected = np.logaddexp.reduce(logs, axis=1)
     assert result.score_samples(IRIS) == pytest.approx(expected, rel=1e-11)
@@ -109,12 +109,12 @@ def test_identities_of_the_drops(covariance):
     given = {"init_centers": START, "init_covariances": start_of(covariance)}
     one = km.gaussian_mixture(IRIS, k, covariance=covariance, **given, max_iter=1, tol=0)
     drops = dict(zip(one.trace.phase.tolist(), one.trace.drop.tolist(), strict=True))
-    old = reference.full_covariances(start_of(covariance), k, d)
+    old = reference.full_covariances(start_of(covariance), k, d, covariance)
     mass = reference.posteriors(reference.log_joint(IRIS, START, old, np.full(k, 1 / k))).sum(axis=0)
     steps = one.centers - START
     lengths = np.array([step @ np.linalg.solve(each, step) for step, each in zip(steps, old, strict=True)])
     assert drops["update"] == pytest.approx(mass @ lengths / 2, rel=1e-11)
-    new = reference.full_covariances(one.covariances, k, d)
+    new = reference.full_covariances(one.covariances, k, d, covariance)
     values = np.array([np.linalg.eigvals(np.linalg.solve(a, b)).real for a, b in zip(old, new, strict=True)])
     if covariance in ("full", "diag", "spherical"):
         gain = mass @ (values - 1 - np.log(values)).sum(axis=1) / 2
@@ -236,7 +236,9 @@ def test_degenerate_data_come_to_the_floor(X, covariance):
         unit = np.sqrt(result.floor)
         if "spherical" in covariance:
             unit[:] = np.sqrt(result.floor.mean())
-        least = np.linalg.eigvalsh(reference.full_covariances(result.covariances, k, d) / unit / unit[:, None])[:, 0]
+        least = np.linalg.eigvalsh(
+            reference.full_covariances(result.covariances, k, d, covariance) / unit / unit[:, None]
+        )[:, 0]
         assert (least >= 1 - 1e-2).all()
         assert set(np.flatnonzero(least < 1 + 1e-8)) <= set(result.at_floor.tolist())
         assert np.isfinite(result.score_samples(X)).all()

@@ -54,12 +54,12 @@ class Gathered(NamedTuple):
 
 
 class Statistics(NamedTuple):
-    """Weighted moments of the rows about the centers, and F."""
+    """Weighted moments of the rows about points, one a component, and F."""
 
     mass: np.ndarray  # (k,)
-    first: np.ndarray  # (k, d): Σ w r (x - center)
-    second: np.ndarray  # (k, d): Σ w r (x - center)²
-    products: np.ndarray | None  # (k, d, d): Σ w r (x - center)(x - center)ᵀ
+    first: np.ndarray  # (k, d): Σ w r (x - point)
+    second: np.ndarray  # (k, d): Σ w r (x - point)²
+    products: np.ndarray | None  # (k, d, d): Σ w r (x - point)(x - point)ᵀ
     value: float
     noise: float  # how far F may be off by rounding, but for that of the distances
 
@@ -67,23 +67,32 @@ class Statistics(NamedTuple):
 def components(centers: np.ndarray, factors: np.ndarray, logs: np.ndarray) -> Components:
     """Components (k, d) in the kernels' layout; factors (k or 1, d, d), (k, d), or (k or 1, 1) are spread to all."""
     k, d = centers.shape
-    wide = -(-d // FOUR) * FOUR
-    means, shape = np.zeros((k, wide)), (d,) * (factors.ndim - 1)
-    means[:, :d] = centers
+    means, shape = padded(centers), (d,) * (factors.ndim - 1)
+    wide = means.shape[1]
     whole = np.zeros((k, *(wide,) * len(shape)))
     whole[(slice(None), *(slice(d) for _ in shape))] = np.broadcast_to(factors, (k, *shape))
     return Components(means, whole, logs)
 
 
-def share_by_density(X: np.ndarray, weights: np.ndarray, parts: Components, how: int, labels: np.ndarray) -> Statistics:
-    """Write the labels (n,) of rows X (n, d), and gather these SOFT, HARD or AS_LABELED."""
+def padded(points: np.ndarray) -> np.ndarray:
+    """Points (k, d) with zeros up to whole fours of features."""
+    k, d = points.shape
+    whole = np.zeros((k, -(-d // FOUR) * FOUR))
+    whole[:, :d] = points
+    return whole
+
+
+def share_by_density(
+    X: np.ndarray, weights: np.ndarray, parts: Components, how: int, labels: np.ndarray, about: np.ndarray
+) -> Statistics:
+    """Write the labels (n,) of rows X (n, d), and gather these SOFT, HARD or AS_LABELED; moments are about (k, d)."""
     (n, d), (k, wide) = X.shape, parts.centers.shape
     full = parts.factors.ndim == 3
     tiles = len(corners(wide)) * DOWN * FOUR if full else 0
     sizes = k, 2 * k * wide, k * tiles, 2
     grid = _grid(n, k * (tiles + wide * (FOUR + (wide if full else 0)) + 16), sum(sizes))
     gathered = Gathered(*(np.zeros((grid.chunks, size)) for size in sizes for _ in range(2)))
-    (_full if full else _diagonal)(grid, X, weights, *parts, how, labels, gathered)
+    (_full if full else _diagonal)(grid, X, weights, *parts, how, padded(about), labels, gathered)
     for sums, error in zip(gathered[::2], gathered[1::2], strict=True):
         merge_pairs(sums, error)
     mass, moments, products, value = (a[0] + e[0] for a, e in zip(gathered[::2], gathered[1::2], strict=True))
@@ -178,7 +187,7 @@ def _gather(points, size, center, shares, z, parts, t, j):
 
 
 @sweep
-def _full(lo, hi, t, X, weights, centers, factors, logs, how, labels, parts):
+def _full(lo, hi, t, X, weights, centers, factors, logs, how, about, labels, parts):
     """Add the rows lo:hi to chunk t of parts, for components with matrices as factors."""
     k, wide = centers.shape
     points, z = np.zeros((wide, BLOCK)), np.zeros((wide, BLOCK))
@@ -192,12 +201,12 @@ def _full(lo, hi, t, X, weights, centers, factors, logs, how, labels, parts):
         _share(shares, size, logs, how, weights, first, rows, labels, least, parts.value, parts.value_error, t)
         for j in range(k):
             here = slice(j * many, (j + 1) * many)
-            _gather(points, size, centers[j], shares[j], z, parts, t, j)
+            _gather(points, size, about[j], shares[j], z, parts, t, j)
             add_products(z, size, shares[j], parts.products[t, here], parts.products_error[t, here])
 
 
 @sweep
-def _diagonal(lo, hi, t, X, weights, centers, factors, logs, how, labels, parts):
+def _diagonal(lo, hi, t, X, weights, centers, factors, logs, how, about, labels, parts):
     """Add the rows lo:hi to chunk t of parts, for components with a factor for each feature."""
     k, wide = centers.shape
     points, z = np.zeros((wide, BLOCK)), np.zeros((wide, BLOCK))
@@ -209,7 +218,7 @@ def _diagonal(lo, hi, t, X, weights, centers, factors, logs, how, labels, parts)
             standardize(points, size, centers[j], factors[j], shares[j])
         _share(shares, size, logs, how, weights, first, rows, labels, least, parts.value, parts.value_error, t)
         for j in range(k):
-            _gather(points, size, centers[j], shares[j], z, parts, t, j)
+            _gather(points, size, about[j], shares[j], z, parts, t, j)
 
 
 @sweep

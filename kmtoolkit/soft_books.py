@@ -158,7 +158,7 @@ class SoftBooks:
             return False
         live, state = self.state.counts > 0, self.state
         labels = (np.cumsum(live, dtype=np.int32) - np.int32(1))[state.labels]
-        of_clusters = (name for name in state._fields if name not in ("labels", "origin"))
+        of_clusters = (name for name in state._fields if name not in ("labels", "origin", "floor"))
         kept = {name: array[live] for name in of_clusters if len(array := getattr(state, name)) == len(live)}
         self.state = state._replace(labels=labels, **kept)
         self.views = {}

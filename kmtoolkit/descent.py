@@ -8,6 +8,7 @@ bounds must hear of every move of a center.
 import functools
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -31,6 +32,7 @@ __all__ = ["Descent", "Parts"]
 # The first repair of some labels may start from centers that were not updated for them yet; handlers that draw
 # rows may have better luck another time.
 REPAIR_TRIES = 3
+CONVERGED = (Status.FIXED_POINT, Status.TOLERANCE)
 
 
 class Parts(NamedTuple):
@@ -77,6 +79,9 @@ class Descent:
         self.seen: set[int] = set()  # hashes of the labels that iterations started from
         self.repairs: Counter[int] = Counter()  # how often labels of that hash were repaired
         self.refreshed: set[int] = set()  # those whose rows were summed afresh
+        self.schedule: list[Strategy] = []  # assigners that are to take over, the next one last
+        self.kick_due = False  # whether an assigner has just taken over
+        objective = self.schedule_assigners(objective)
         start = {name: array.copy() for name, array in start.items()}
         if "centers" not in start:
             start["centers"] = self.initial_centers()
@@ -110,12 +115,18 @@ class Descent:
         books, empty = self.books, self.parts.empty
         while True:
             dropped = empty.row.drops and books.compress()
-            self.at_assign = books.parameters()
+            self.at_assign, self.objective = books.parameters(), books.objective
             self.recorder.mark()
             if dropped:
                 self.open_assigner()
             self.plan = books.plan(self.ask_handler, empty.row.repairs)
+            if self.kick_due:
+                self.kick()
+                continue
             if status := self.stop():
+                if self.schedule and status in CONVERGED:
+                    self.anneal()
+                    continue
                 return status
             self.seen.add(books.hash)
             self.n_iter += 1
@@ -129,9 +140,38 @@ class Descent:
             self.update()
             self.assign("assign")
 
+    def schedule_assigners(self, objective: SquaredEuclidean) -> SquaredEuclidean:
+        """Ask the assigner for those that take over from it, if it has any; the objective to begin with."""
+        part = self.parts.assign
+        plan = getattr(part.run, "schedule", None)
+        if callable(plan) and isinstance(objective, SoftObjective):
+            first, *others = self.run_of(part, plan, self.door.problem)
+            self.schedule = [replace(part, run=run) for run in others[::-1]]
+            self.parts = self.parts._replace(assign=replace(part, run=first))
+            return objective.of(first)
+        return objective
+
+    def anneal(self) -> None:
+        """Let the next assigner of the schedule take over."""
+        books, part = self.books, self.schedule.pop()
+        assert isinstance(books, SoftBooks)
+        self.parts = self.parts._replace(assign=part)
+        self.add("anneal", part, books.stiffen(books.objective.of(part.run)), 0.0)
+        self.assign("assign")
+        self.kick_due = True
+
+    def kick(self) -> None:
+        """See whether centers that lie together had better be apart now."""
+        books, part, self.kick_due = self.books, self.parts.assign, False
+        assert isinstance(books, SoftBooks)
+        step = self.of(part, books.kick, self.rng, self.propose, part.row)
+        if step is not None:
+            self.add("kick", part, step, self.farthest)
+
     def take_back(self) -> Status:
         """Return to the latest settled assignment, where labels, centers and objective agree."""
         assert self.limits.ended is not None
+        self.books.objective = self.objective
         self.books.take_back(self.at_assign)
         self.n_iter = self.recorder.rewind()
         self.plan = []

@@ -208,8 +208,8 @@ class GaussianMixture(SoftObjective):
         """Σ mass log(π new / π old)."""
         return gain_of_weights(before, state)
 
-    def value(self, problem: Problem, shared: Theta, state: Any) -> np.ndarray:
-        """F of each cluster (k,), of shares that are best for the parameters ``shared``, from scratch."""
+    def value(self, problem: Problem, shared: Theta, state: Any, _sharer: SoftObjective) -> np.ndarray:
+        """F of each cluster (k,), from scratch, of shares that are best for the parameters ``shared``."""
         totals: list[np.ndarray] = []
         now, first = {name: getattr(state, name) for name in self.parameters}, 0
         for X, weights in blocks(problem):

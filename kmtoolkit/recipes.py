@@ -59,8 +59,8 @@ def kmeans(X: Any, k: int, *, sample_weight: Any = None, init_centers: Any = Non
 
 
 def soft_kmeans(
-    X: Any, k: int, *, beta: float, weights: str = "learned", sample_weight: Any = None, init_centers: Any = None,
-    **options: Any,
+    X: Any, k: int, *, beta: float, weights: str = "learned", anneal: float | None = None, sample_weight: Any = None,
+    init_centers: Any = None, **options: Any,
 ) -> SoftResult:  # fmt: skip
     """Share the rows of X among k clusters by soft k-means: minimize Σ w r (‖x - μ‖² + log(r / π) / β).
 
@@ -75,6 +75,9 @@ def soft_kmeans(
         largest eigenvalue of the covariance of X, all centers come together at the mean (Rose 1998).
     weights : {"learned", "uniform"}
         Whether the mixing weights π are each cluster's share of the mass, or stay at 1 / k.
+    anneal : float, optional
+        A factor above 1 by which β is raised, whenever the fit has converged, from 1 / (2 λ) up to ``beta``. It takes
+        longer, and finds lower minima. A limit may end it sooner: ``result.objective_model.beta`` is what it came to.
     sample_weight : array-like of shape (n,), optional
         A weight of w means w copies of the row.
     init_centers : array-like of shape (k, d) or Result, optional
@@ -109,7 +112,9 @@ def soft_kmeans(
     if weights not in ("learned", "uniform"):
         raise ValueError(f"weights is {weights!r}; it must be 'learned' or 'uniform'")
     update = ("mean", "weights") if weights == "learned" else "mean"
-    given: dict[str, Any] = {"assign": Softmax(beta), "update": update, "tol": 1e-6}
+    given: dict[str, Any] = {"assign": Softmax(beta, anneal), "update": update, "tol": 1e-6}
+    if anneal is not None:
+        given["max_iter"] = 10_000
     solver = Solver(**given | options)
     return solver.fit(X, k, sample_weight=sample_weight, init_centers=init_centers)  # type: ignore[return-value]
 

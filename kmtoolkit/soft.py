@@ -11,7 +11,16 @@ from kmtoolkit.kernels.soft import share_by_distance, share_by_softmax
 from kmtoolkit.objectives import SquaredEuclidean, Step
 from kmtoolkit.problem import Problem, SoftState, read_only
 
-__all__ = ["FuzzyCMeans", "SoftKMeans", "SoftObjective", "Theta", "blocks", "gain_of_weights", "logs_of"]
+__all__ = [
+    "FuzzyCMeans",
+    "SoftKMeans",
+    "SoftObjective",
+    "Theta",
+    "blocks",
+    "gain_of_weights",
+    "largest_variance",
+    "logs_of",
+]
 
 Theta = dict[str, np.ndarray]  # parameters by their names in the state
 
@@ -101,11 +110,11 @@ class SoftObjective(SquaredEuclidean):
         lost = FOLDED * EPS * (float((state.mass * moved * away).sum()) + terms)
         return Step(step.drop + drop, step.noise + lost, step.terms + terms)
 
-    def value(self, problem: Problem, shared: Theta, state: Any) -> np.ndarray:
-        """F of each cluster (k,), of shares that are best for the parameters ``shared``, from scratch."""
+    def value(self, problem: Problem, shared: Theta, state: Any, sharer: "SoftObjective") -> np.ndarray:
+        """F of each cluster (k,), from scratch, of shares that are ``sharer``'s best for the parameters ``shared``."""
         totals: list[np.ndarray] = []
         for X, weights in blocks(problem):
-            shares = self.shares(_distances(X, shared["centers"]), shared["weights"])
+            shares = sharer.shares(_distances(X, shared["centers"]), shared["weights"])
             terms = self.terms(shares, _distances(X, state.centers), state.weights)
             totals.append(weights @ terms)
         return np.array([math.fsum(column) for column in zip(*totals, strict=True)])
@@ -171,6 +180,16 @@ class SoftKMeans(SoftObjective):
         gain, terms = gain_of_weights(before, state)
         return gain / self.beta, terms / self.beta
 
+    def stiffened(self, stiffer: "SoftKMeans", books: Any) -> Step:
+        """How far F falls when β is raised, for shares r as they are: by (1 / β - 1 / β new) Σ w r log(r / π).
+
+        That sum, which Gibbs has above 0, is β (F - Σ w r ‖x - μ‖²), and both were measured.
+        """
+        spread = float(books.state.spread.sum())
+        part = self.beta * (1 / self.beta - 1 / stiffer.beta)
+        lost = books.noise + books.pending + FOLDED * EPS * (abs(books.live) + spread)
+        return Step(part * (books.live - spread), part * lost, part * (abs(books.live) + spread))
+
 
 class FuzzyCMeans(SoftObjective):
     """F = Σ w u^m ‖x - c‖², the objective of fuzzy c-means."""
@@ -212,6 +231,14 @@ def gain_of_weights(before: np.ndarray, state: Any) -> tuple[float, float]:
         logs = np.log(state.weights[held] / before[held])
     mass = state.mass[held]
     return math.fsum(mass * logs), float((mass * (np.abs(logs) + 1)).sum())
+
+
+def largest_variance(problem: Problem) -> float:
+    """The largest eigenvalue of the weighted covariance of the rows."""
+    total = problem.sample_weight.sum()
+    mean = sum(weights @ X for X, weights in blocks(problem)) / total
+    scatter = sum((weights * (X - mean).T) @ (X - mean) for X, weights in blocks(problem))
+    return float(np.linalg.eigvalsh(scatter / total)[-1])
 
 
 def logs_of(weights: np.ndarray) -> np.ndarray:

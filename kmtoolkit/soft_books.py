@@ -23,9 +23,11 @@ from kmtoolkit.soft import SoftObjective
 
 __all__ = ["SoftBooks"]
 
+KICK = 0.01  # of the deviation of a cluster's rows, that centers lying together are moved by
+KICKING_ROWS = 1000  # that tell the way, at most
 SLACK = 8  # times its own rounding that F may differ from what is recomputed in another way
 FAINT = 2.0**-900  # share of the mass below which a cluster has none: sums lose digits near the least float
-ACCOUNT = ("measured", "live", "noise", "pending", "terms", "shared", "empty", "fall")
+ACCOUNT = ("measured", "live", "noise", "pending", "terms", "shared", "sharer", "empty", "fall")
 
 
 class SoftBooks:
@@ -46,6 +48,7 @@ class SoftBooks:
         self.began = 0.0  # F at the assignment that the iteration began from
         self.fall = 0.0  # how far F has fallen since then
         self.shared = self.parameters()  # those that the shares are of
+        self.sharer = objective  # and the objective that they are best for
         self.refused = False  # whether a repair came to nothing
         self.before_repair: dict[str, Any] = {}  # what the latest repair, if it is of this iteration, has changed
         self.views: dict[tuple[str, ...], Any] = {}
@@ -80,6 +83,7 @@ class SoftBooks:
         self.fall = math.inf if first else self.began - value
         self.measured = self.live = value
         self.noise, self.pending, self.terms, self.shared = noise, 0.0, step.terms, self.parameters()
+        self.sharer = self.objective
         return step
 
     def _checked(self, told: Any) -> tuple[float, float]:
@@ -125,22 +129,64 @@ class SoftBooks:
     def repair(self, plan: list[tuple[int, int]], assign: Callable[[], tuple[Any, Work]], row: Row) -> Step:
         """Put empty clusters on rows, with the weight of these, and let rows be shared anew; undone if F rises."""
         state, total = self.state, float(self.problem.sample_weight.sum())
-        self.before_repair = {name: getattr(self, name) for name in ACCOUNT}
-        names = *self.objective.parameters, *self.assigned
-        self.before_repair |= {name: getattr(state, name).copy() for name in names}
+        self.remember()
         for at, cluster in plan:
             state.centers[cluster] = self.problem.X[at]
             if state.weights[cluster] == 0:
                 share = float(self.problem.sample_weight[at]) / total
                 state.weights[:] *= 1 - share
                 state.weights[cluster] = share
-        shifts(self.shared["centers"], state.centers, state.shift)
+        step = self.tried(assign, row, len(plan))
+        self.refused = step.refused > 0
+        return step
+
+    def kick(self, rng: np.random.Generator, assign: Callable[[], tuple[Any, Work]], row: Row) -> Step | None:
+        """Move centers that lie together a little apart, and let rows be shared anew; undone unless F falls.
+
+        Where centers coincide no update tells them apart, even if F would be less with them apart. F falls most along
+        the longest axis of their rows, which two power iterations from a random mixture of rows lead to.
+        """
+        state, X = self.state, self.problem.X
+        reach = np.sqrt(state.spread / np.maximum(state.mass, np.finfo(float).tiny))
+        apart = np.sqrt(np.square(state.centers[:, np.newaxis] - state.centers).sum(axis=2))
+        near = (apart <= 2 * KICK * reach) & ~np.eye(len(apart), dtype=np.bool_)
+        moves = np.zeros_like(state.centers)
+        for j in np.flatnonzero(near.any(axis=1)):
+            near[j, j] = True
+            rows = np.flatnonzero(near[j][state.labels])
+            rows = rng.choice(rows, min(len(rows), KICKING_ROWS), replace=False)
+            z = X[rows].astype(np.float64) - state.centers[j]
+            way = rng.standard_normal(len(rows)) @ z
+            for _ in range(2):
+                way = (z @ (way / (np.linalg.norm(way) or 1.0))) @ z
+            moves[j] = way * KICK * reach[j] / (np.linalg.norm(way) or 1.0)
+        if not moves.any():
+            return None
+        self.remember()
+        state.centers[:] += moves
+        return self.tried(assign, row, int(moves.any(axis=1).sum()))
+
+    def remember(self) -> None:
+        """Keep what a trial may change."""
+        self.before_repair = {name: getattr(self, name) for name in ACCOUNT}
+        names = *self.objective.parameters, *self.assigned
+        self.before_repair |= {name: getattr(self.state, name).copy() for name in names}
+
+    def tried(self, assign: Callable[[], tuple[Any, Work]], row: Row, many: int) -> Step:
+        """Assign after ``many`` centers were moved on trial; they are moved back if F rises."""
+        shifts(self.shared["centers"], self.state.centers, self.state.shift)
         step = self.take(*assign(), row, first=False)
         if step.drop >= -step.noise:
             return step
         self.undo_repair()
-        self.refused = True
-        return Step(0.0, refused=len(plan), work=step.work)
+        return Step(0.0, refused=many, work=step.work)
+
+    def stiffen(self, objective: SoftObjective) -> Step:
+        """Go over to the objective for the same shares with a larger β; how far F fell."""
+        step = self.objective.stiffened(objective, self)  # type: ignore[attr-defined]
+        self.objective, self.live = objective, self.live - step.drop
+        self.pending += step.noise
+        return step
 
     def undo_repair(self) -> None:
         """Return to where the latest repair began."""
@@ -203,7 +249,7 @@ class SoftBooks:
 
     def value(self) -> float:
         """F from scratch, in another way than assignments measure it."""
-        return math.fsum(self.objective.value(self.problem, self.shared, self.state))
+        return math.fsum(self.objective.value(self.problem, self.shared, self.state, self.sharer))
 
     def now(self) -> float:
         """F as the latest assignment measured it, less what updates lowered it since."""

@@ -44,7 +44,8 @@ class Trace:
         0 for ``init``, then the iteration the half-step belongs to.
     phase : ndarray of str
         ``init``, ``repair``, ``update`` or ``assign``; of an updater that writes no centers, what it writes, such as
-        ``weights``.
+        ``weights``. Where β is raised there is an ``anneal``, and a ``kick`` if centers that lay together were tried
+        apart.
     objective : ndarray of float64
         F after the half-step. The last entry is recomputed from the returned labels and centers; the others add
         the drops up from there, so the sequence is monotone in floating point too.

@@ -153,6 +153,71 @@ def test_the_same_bits_for_any_number_of_threads():
         assert (first.labels == second.labels).all()
 
 
+# annealing
+
+
+@pytest.mark.parametrize("weights", ["learned", "uniform"])
+def test_annealing_is_certified_and_lowers_F_as_gibbs_says(weights):
+    X, k, beta = IRIS, 3, 8.0
+    result = km.soft_kmeans(X, k, beta=beta, anneal=1.5, weights=weights, rng=0, verify=True)
+    trace = result.trace
+    critical = 1 / (2 * np.linalg.eigvalsh(np.cov(X.T, bias=True)).max())
+    raises = math.ceil(math.log(beta / critical) / math.log(1.5))
+    assert (trace.phase == "anneal").sum() == raises
+    assert trace.is_monotone
+    assert trace.certified
+    assert result.objective_model.beta == beta
+    again = km.soft_kmeans(X, k, beta=beta, weights=weights, init_centers=result, tol=0, max_iter=50)
+    assert again.objective == pytest.approx(result.objective, rel=1e-4)
+    first = int(np.flatnonzero(trace.phase == "anneal")[0])
+    n_iter = int(trace.iteration[first])
+    before = km.soft_kmeans(X, k, beta=critical, weights=weights, rng=0, max_iter=n_iter, tol=0)
+    shares = before.responsibilities(X)
+    KL = float((shares * np.log(shares / before.weights)).sum())
+    new = beta if raises == 1 else critical * 1.5
+    assert trace.drop[first] == pytest.approx((1 / critical - 1 / new) * KL, rel=1e-6)
+
+
+def test_centers_that_lie_together_are_kicked_apart_beyond_the_transition_only():
+    critical = 1 / (2 * np.linalg.eigvalsh(np.cov(FAITHFUL.T, bias=True)).max())
+    start = np.tile(FAITHFUL.mean(axis=0), (2, 1))
+    fit = km.soft_kmeans(
+        FAITHFUL, 2, beta=3 * critical, anneal=1.3, weights="uniform", init_centers=start, rng=0, verify=True
+    )
+    kicks = fit.trace.phase == "kick"
+    assert kicks.any()
+    assert np.ptp(fit.centers[:, 1]) > 20
+    stuck = km.soft_kmeans(FAITHFUL, 2, beta=3 * critical, weights="uniform", init_centers=start, rng=0)
+    assert np.ptp(stuck.centers[:, 1]) == 0
+    assert fit.objective < stuck.objective
+    shy = km.Solver(assign=km.assigners.Softmax(critical * 1.0001, 1.00005), rng=0, tol=1e-6).fit(
+        np.repeat(FAITHFUL, 2, axis=0), 2, init_centers=start
+    )
+    assert shy.trace.refused[shy.trace.phase == "kick"].tolist() == [2] * int((shy.trace.phase == "kick").sum())
+
+
+def test_annealing_finds_lower_minima():
+    rng = np.random.default_rng(1)
+    spots = rng.uniform(0, 10, size=(12, 2))
+    X = spots[rng.integers(12, size=600)] + 0.3 * rng.normal(size=(600, 2))
+    options = {"beta": 20.0, "weights": "uniform", "init": "random"}
+    cold, annealed = (
+        np.mean([km.soft_kmeans(X, 12, anneal=anneal, rng=seed, **options).objective for seed in range(4)])
+        for anneal in (None, 1.5)
+    )
+    assert annealed < 0.95 * cold
+
+
+def test_annealing_that_is_cut_short_agrees_with_itself():
+    for stop in (1, 40, 60):
+        result = km.soft_kmeans(IRIS, 3, beta=9.0, anneal=1.4, rng=0, callback=lambda s, stop=stop: s.n_iter >= stop)
+        beta = result.objective_model.beta
+        shares = np.array([reference.softmax_shares(x, result.centers, result.weights, beta) for x in IRIS])
+        F = reference.soft_objective(IRIS, np.ones(len(IRIS)), result.centers, result.weights, beta, shares)
+        assert result.objective == pytest.approx(F, rel=1e-12)
+        assert (result.labels == result.predict(IRIS)).all()
+
+
 # zero distances, empty clusters, warm starts
 
 
@@ -223,6 +288,7 @@ def test_a_fit_that_is_cut_short_agrees_with_itself():
             lambda: km.soft_kmeans(IRIS, 3, beta=1, weights="free"),
             "weights is 'free'; it must be 'learned' or 'uniform'",
         ),
+        (lambda: km.soft_kmeans(IRIS, 3, beta=1, anneal=1), "anneal is 1; it must be finite and above 1"),
         (lambda: km.fuzzy_cmeans(IRIS, 3, m=1), "m is 1; it must be finite and above 1"),
         (lambda: km.fuzzy_cmeans(IRIS, 3, m=math.nan), "m is nan; it must be finite and above 1"),
         (lambda: km.fuzzy_cmeans(IRIS, 3, m=900), "m is 900 for k = 3: .* vanish; keep m below 300.4"),

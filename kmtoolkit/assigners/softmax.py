@@ -2,16 +2,21 @@
 
 The stiffness β says how soft: as it grows, shares become 0 and 1, and the method becomes k-means. For the shares r that
 this finds, F = Σ w r (‖x - μ‖² + log(r / π) / β) is as small as it can be: -Σ w log Σ π exp(-β‖x - μ‖²) / β.
+A schedule that raises β bit by bit leads to lower minima (deterministic annealing; Rose, Proc. IEEE 86, 1998).
 The shares are computed relative to the nearest center, so neither a large β nor far rows overflow; a share below
 exp(-708) is 0. O(n k d) time. Shares are not kept: O(k d) memory a chunk of rows.
 """
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
 
 from kmtoolkit.errors import check_real
 from kmtoolkit.kernels.soft import share_by_softmax
 from kmtoolkit.problem import Problem, SoftState, Work
 from kmtoolkit.registry import assigner
+from kmtoolkit.soft import largest_variance
 
 
 @assigner("softmax", objective="soft-k-means", reference="MacKay 2003, chapter 20", cost="O(n k d)")
@@ -23,11 +28,14 @@ class Softmax:
     ----------
     beta : float
         The stiffness β > 0, in units of 1 / X²: with a Gaussian of variance σ² in mind, 1 / (2σ²).
+    anneal : float, optional
+        A factor above 1 by which β is raised whenever the fit has converged, from 1 / (2 λ) up to ``beta``, with λ the
+        largest eigenvalue of the covariance of the rows; by default, β is the same throughout.
 
     Raises
     ------
     TypeError, ValueError
-        If beta is not a finite number above 0.
+        If beta is not a finite number above 0, or anneal not one above 1.
 
     Examples
     --------
@@ -39,9 +47,21 @@ class Softmax:
     """
 
     beta: float = 1.0
+    anneal: float | None = None
 
     def __post_init__(self) -> None:
         check_real("beta", self.beta, above=True)
+        if self.anneal is not None:
+            check_real("anneal", self.anneal, 1, above=True)
+
+    def schedule(self, problem: Problem) -> "tuple[Softmax, ...]":
+        """The assigners that take over from one another; the first as soft as lets centers come apart (Rose 1998)."""
+        if self.anneal is None:
+            return (self,)
+        first = 1 / (2 * largest_variance(problem)) if np.ptp(problem.X, axis=0).any() else self.beta
+        raises = math.ceil(max(math.log(self.beta / first) / math.log(self.anneal), 0))
+        betas = (*(first * self.anneal**i for i in range(raises)), self.beta)
+        return tuple(replace(self, beta=float(beta), anneal=None) for beta in betas)
 
     def __call__(self, problem: Problem, state: SoftState) -> tuple[float, float]:
         return share_by_softmax(problem, state, float(self.beta))

@@ -73,6 +73,64 @@ def test_time_may_be_over_at_any_moment(options, thin_slices, monkeypatch):
     assert total > 100
 
 
+SOFT = {
+    "soft k-means": lambda **o: km.soft_kmeans(X, 8, beta=3.0, sample_weight=W, init_centers=START, **o),
+    "annealed": lambda **o: km.soft_kmeans(
+        X, 4, beta=4.0, anneal=2.0, sample_weight=W, init_centers=np.zeros((4, 2)), rng=0, **o
+    ),
+    "fuzzy c-means": lambda **o: km.fuzzy_cmeans(X, 8, m=1.05, sample_weight=W, init_centers=START, **o),
+    "mixture": lambda **o: km.gaussian_mixture(
+        X, 8, covariance="diag", sample_weight=W, init_centers=START, init_covariances=np.full((8, 2), 0.1), **o
+    ),
+    "hard EM": lambda **o: km.hard_em(X, 8, sample_weight=W, init_centers=START, **o),
+}
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("family", SOFT)
+def test_a_soft_fit_may_be_abandoned_at_any_moment(family, thin_slices, monkeypatch):
+    """Also in a trial: the result is that of a fit with so many iterations, and F belongs to its parameters."""
+    fit, options = SOFT[family], {"max_seconds": 1e9, "max_iter": 12 if family == "annealed" else 4, "tol": 1e-3}
+    looks = strike(monkeypatch, np.inf)
+    whole = fit(**options)
+    assert {"annealed": "kick", "soft k-means": "repair", "fuzzy c-means": "update"}.get(
+        family, "covariances"
+    ) in whole.trace.phase
+    total, ended = next(looks), set()
+    for moment in range(0, total, max(total // 20, 1)):
+        looks = strike(monkeypatch, moment)
+        result = fit(**options)
+        ended.add(result.n_iter)
+        assert result.trace.is_monotone
+        assert (result.labels == result.predict(X)).all()
+        for name in ("phase", "iteration", "drop", "moved", "refused"):
+            column = getattr(result.trace, name)
+            assert (column == getattr(whole.trace, name)[: len(column)]).all()
+        strike(monkeypatch, np.inf)
+        again = km.Solver(assign=assigner_of(result.objective_model), update="mean", max_iter=0).fit(
+            X, len(result.centers), sample_weight=W, init_centers=result.centers, **given(result)
+        )
+        assert again.objective == pytest.approx(result.objective, rel=1e-12)
+    assert len(ended) > 3
+
+
+def assigner_of(objective):
+    """An assigner for a soft objective."""
+    if objective.name == "soft-k-means":
+        return km.assigners.Softmax(objective.beta)
+    if objective.name == "fuzzy-c-means":
+        return km.assigners.Fuzzy(objective.m)
+    kind = km.assigners.HardGaussian if objective.name.startswith("hard") else km.assigners.Gaussian
+    return kind(objective.covariance)
+
+
+def given(result):
+    """The parameters of a result, as a start."""
+    named = {"init_weights": result.weights} if "fuzzy" not in result.objective_name else {}
+    return named | ({"init_covariances": result.covariances} if isinstance(result, km.MixtureResult) else {})
+
+
+@pytest.mark.compiled
 def test_a_fit_that_is_not_certified_is_taken_back_too(thin_slices, monkeypatch):
     @km.updater("careless", monotone=False)
     def careless(problem, state):

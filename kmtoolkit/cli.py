@@ -138,7 +138,7 @@ def list_strategies() -> None:
         table.add_row(f"[bold]{role.replace('_', ' ')}[/]")
         for row in rows:
             flags = ("yes" if flag else "-" for flag in (row.exact, row.monotone))
-            table.add_row(f" [cyan]{row.name}[/]", *flags, ", ".join(row.objectives), row.cost, row.reference)
+            table.add_row(f" [cyan]{row.name}[/]", *flags, ",\n".join(row.objectives), row.cost, row.reference)
         table.add_section()
     Console(highlight=False).print(table)
 

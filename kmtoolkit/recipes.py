@@ -190,7 +190,8 @@ def gaussian_mixture(
     init_weights, init_covariances : array-like, optional
         Parameters to start from; see :meth:`~kmtoolkit.Solver.fit`.
     **options
-        Parameters of :class:`~kmtoolkit.Solver`, such as ``n_init``, ``rng``; ``tol``, in nats a row, is 1e-5 here.
+        Parameters of :class:`~kmtoolkit.Solver`, such as ``n_init``, ``rng``. Here ``tol``, in nats a row, is 1e-5, and
+        ``init`` is ``k-means``.
 
     Returns
     -------
@@ -215,7 +216,7 @@ def gaussian_mixture(
     >>> result.trace.is_monotone, round(result.log_likelihood, 2)
     (True, -1130.26)
     """
-    given: dict[str, Any] = {"assign": Gaussian(covariance, floor), "update": EM, "tol": 1e-5}
+    given: dict[str, Any] = {"assign": Gaussian(covariance, floor), "update": EM, "init": "k-means", "tol": 1e-5}
     return Solver(**given | options).fit(  # type: ignore[return-value]
         X, k, sample_weight=sample_weight, init_centers=init_centers, init_weights=init_weights,
         init_covariances=init_covariances,
@@ -255,7 +256,7 @@ def hard_em(
     >>> result.trace.is_monotone, set(result.responsibilities(km.datasets.iris().X).ravel().tolist())
     (True, {0.0, 1.0})
     """
-    given: dict[str, Any] = {"assign": HardGaussian(covariance, floor), "update": EM, "tol": 1e-5}
+    given: dict[str, Any] = {"assign": HardGaussian(covariance, floor), "update": EM, "init": "k-means", "tol": 1e-5}
     return Solver(**given | options).fit(  # type: ignore[return-value]
         X, k, sample_weight=sample_weight, init_centers=init_centers, init_weights=init_weights,
         init_covariances=init_covariances,

@@ -77,7 +77,7 @@ FIT = [
 SOLVER = [
     ("init", dict(init=np.ma.array([[1.0, 2.0], [3, 4]], mask=[[0, 1], [0, 0]])), ValueError, "init has masked entries, the first at index (0, 1)"),
     ("init", dict(init=[[1], [1, 2]]), ValueError, "init is not a rectangular array of numbers"),
-    ("init", dict(init="kmeans++"), ValueError, "unknown initializer 'kmeans++'; did you mean 'k-means++'?"),
+    ("init", dict(init="kmeans++"), ValueError, "unknown initializer 'kmeans++'; did you mean 'k-means++' or 'k-means'?"),
     ("assign", dict(assign="dens"), ValueError, "unknown assigner 'dens'; did you mean 'dense'?"),
     ("assign", dict(assign="zzz"), ValueError, "unknown assigner 'zzz'; known are 'auto', "),
     ("assign", dict(assign="hamerli"), ValueError, "unknown assigner 'hamerli'; did you mean 'hamerly'"),

@@ -20,17 +20,15 @@ from kmtoolkit.kernels.vectors import (
     element,
     least_of,
     lesser,
-    literal,
-    multiply_add,
     shuffle,
     splat,
+    two_sum,
 )
 
 __all__ = [
     "CENTER_LANES",
     "LANES",
     "add_in_eights",
-    "add_products",
     "distance_in_eights",
     "prefetch_row",
     "row_distances",
@@ -131,31 +129,6 @@ def two_nearest(typing: Any, X: Any, row: Any, lists: Any, names: Any, first: An
 
 
 @intrinsic
-def add_products(typing: Any, rows: Any, shares: Any, sums: Any, several: Any) -> Any:
-    """Add the products of ``several`` rows (several, d) and their shares (several, lanes) to sums (d, lanes)."""
-    if not literal(several):
-        return None
-    many = several.literal_value
-
-    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
-        points, parts, out = (Array(context, b, signature.args[a], args[a]) for a in range(3))
-        d, width = points.shape[1], parts.shape[1]
-        vector = ir.VectorType(ir.DoubleType(), CENTER_LANES)
-        with cgutils.for_range_slice(b, constant(0), width, constant(CENTER_LANES), intp=INT64) as (at, _):
-            held = [parts.load(b.add(b.mul(constant(r), width), at), vector) for r in range(many)]
-            with cgutils.for_range(b, d, intp=INT64) as feature:
-                place = b.add(b.mul(feature.index, width), at)
-                sum_of_lanes = out.load(place, vector)
-                for r, share in enumerate(held):
-                    value = points.load(b.add(b.mul(constant(r), d), feature.index), ir.DoubleType())
-                    sum_of_lanes = multiply_add(b, splat(b, value, CENTER_LANES), share, sum_of_lanes)
-                out.store(place, sum_of_lanes)
-        return context.get_dummy_value()
-
-    return types.void(rows, shares, sums, several), codegen
-
-
-@intrinsic
 def total(typing: Any, values: Any, first: Any, size: Any) -> Any:
     """The sum of values[first : first + size] (float64), in lanes and then in a tree; size in whole lanes."""
     if values.dtype != types.float64:
@@ -235,10 +208,7 @@ def add_in_eights(typing: Any, X: Any, i: Any, sign: Any, origin: Any, sums: Any
             values = convert(b, rows.load(b.add(row, at), ir.VectorType(source, LANES)), ir.DoubleType())
             values = b.fmul(b.fsub(values, center.load(at, vector)), sign)
             place = b.add(args[6], at)
-            before = totals.load(place, vector)
-            total = b.fadd(before, values)
-            part = b.fsub(total, before)
-            rounding = b.fadd(b.fsub(before, b.fsub(total, part)), b.fsub(values, part))
+            total, rounding = two_sum(b, totals.load(place, vector), values)
             totals.store(place, total)
             lost.store(place, b.fadd(lost.load(place, vector), rounding))
         return context.get_dummy_value()

@@ -3,6 +3,7 @@
 What the target has is read from Numba's settings, not from the machine, so that ``NUMBA_CPU_FEATURES`` holds here too.
 """
 
+import copy
 from typing import Any
 
 import numba
@@ -13,6 +14,7 @@ from numba.core.codegen import get_host_cpu_features
 __all__ = [
     "HAS_FMA", "INT32", "INT64", "LINE_BYTES", "MANY_REGISTERS", "VECTOR_BYTES", "Array", "constant", "convert",
     "element", "least_of", "lesser", "literal", "multiply_add", "shuffle", "splat", "transpose",
+    "two_sum",
 ]  # fmt: skip
 
 
@@ -74,6 +76,15 @@ class Array:
         )  # to read, into L2, data
         kind = ir.FunctionType(ir.VoidType(), [pointer.type, INT32, INT32, INT32])
         self.builder.call(cgutils.get_or_insert_function(self.builder.module, kind, name), [pointer, *numbers])
+
+    def entry(self, number: Any) -> "Array":
+        """The entry ``number`` along the first axis."""
+        size, view = constant(1), copy.copy(self)
+        view.shape = self.shape[1:]
+        for axis in view.shape:
+            size = self.builder.mul(size, axis)
+        view.data = self.builder.gep(self.data, [self.builder.mul(number, size)])
+        return view
 
     def _address(self, offset: Any, kind: Any) -> Any:
         return self.builder.bitcast(self.builder.gep(self.data, [offset]), kind.as_pointer())
@@ -137,3 +148,10 @@ def least_of(builder: ir.IRBuilder, vector: Any) -> Any:
         low, high = list(range(lanes)), list(range(lanes, 2 * lanes))
         vector = lesser(builder, shuffle(builder, vector, vector, low), shuffle(builder, vector, vector, high))
     return builder.extract_element(vector, ir.Constant(INT32, 0))
+
+
+def two_sum(builder: ir.IRBuilder, one: Any, other: Any) -> tuple[Any, Any]:
+    """Lane by lane, the rounded sum of two vectors and its rounding error (Knuth)."""
+    total = builder.fadd(one, other)
+    part = builder.fsub(total, one)
+    return total, builder.fadd(builder.fsub(one, builder.fsub(total, part)), builder.fsub(other, part))

@@ -40,6 +40,7 @@ class GaussianMixture(SoftObjective):
 
     name = "gaussian-mixture"
     parameters = ("centers", "weights", "covariances", "factors")
+    given = ("weights", "covariances")
     statistics = ("mass", "sums", "spread", "scatter")
     how = SOFT  # a row is shared
 

@@ -33,6 +33,7 @@ class SoftObjective(SquaredEuclidean):
 
     divergence = "squared-euclidean"
     parameters: tuple[str, ...] = ("centers", "weights")  # θ
+    given: tuple[str, ...] = ("weights",)  # those beside the centers that a fit may be given to start from
     statistics: tuple[str, ...] = ("mass", "sums", "spread")  # what an assignment leaves to the updaters
 
     @classmethod
@@ -50,6 +51,9 @@ class SoftObjective(SquaredEuclidean):
 
     def admit(self, given: Theta, k: int, d: int) -> Theta:
         """Check parameters that were given to start from, but for the centers; ValueError if they can't be."""
+        for name in given:
+            if name not in self.given:
+                raise ValueError(f"init_{name} is given, but {self.name} has no {name} to start from")
         given = dict(given)
         if "weights" in given:
             weights = np.array(given["weights"], np.float64)
@@ -58,9 +62,6 @@ class SoftObjective(SquaredEuclidean):
             if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
                 raise ValueError("init_weights must be finite and not negative, and one of them positive")
             given["weights"] = weights / weights.sum() if abs(weights.sum() - 1) > 1e-9 else weights
-        unknown = [name for name in given if name not in self.parameters]
-        if unknown:
-            raise ValueError(f"init_{unknown[0]} is given, but {self.name} has no {unknown[0]}")
         return given
 
     def begin(self, problem: Problem, box: np.ndarray, given: Theta) -> Any:
@@ -195,6 +196,7 @@ class FuzzyCMeans(SoftObjective):
     """F = Σ w u^m ‖x - c‖², the objective of fuzzy c-means."""
 
     name = "fuzzy-c-means"
+    given = ()
 
     def __init__(self, m: float) -> None:
         self.m = m

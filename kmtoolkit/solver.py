@@ -43,7 +43,7 @@ class Solver:
         Most iterations (updates) of a restart.
     tol : float
         Stop when Σ‖shift_j‖² is at most tol times the mean weighted variance of the features; of soft families, when
-        an iteration lowers F by at most tol · F. 0 waits for a fixed point.
+        an iteration lowers F by at most tol · F, and of mixtures by at most tol · Σ w. 0 waits for a fixed point.
     n_init : int
         Restarts; the result is the best of them. Starts given explicitly run once.
     rng : None, int, SeedSequence or Generator

@@ -11,6 +11,23 @@ N = 200_000
 
 
 @pytest.mark.compiled
+@pytest.mark.parametrize("covariance", ["full", "diag"])
+def test_em_keeps_no_responsibilities(covariance):
+    """Beside the rows a mixture has some bytes a row, and sums of k d² numbers a chunk: not n k."""
+    X, k = np.random.default_rng(0).normal(size=(N, 4)), 32
+    fit = {"covariance": covariance, "init": "random", "rng": 0, "max_iter": 2}
+    km.gaussian_mixture(X, k, **fit)
+    tracemalloc.start()
+    try:
+        before = tracemalloc.get_traced_memory()[0]
+        km.gaussian_mixture(X, k, **fit)
+        peak = tracemalloc.get_traced_memory()[1] - before
+    finally:
+        tracemalloc.stop()
+    assert peak < 40 * N + 5_000_000 < 8 * N * k / 3
+
+
+@pytest.mark.compiled
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("assign", ["dense", "hamerly", "tree"])

@@ -330,6 +330,8 @@ def test_parameters_that_an_objective_lacks():
         km.Solver().fit(FAITHFUL, 2, init_weights=[0.5, 0.5])
     with pytest.raises(ValueError, match="init_covariances is given, but soft-k-means has no covariances"):
         km.Solver(assign=km.assigners.Softmax(1.0)).fit(FAITHFUL, 2, init_covariances=np.eye(2))
+    with pytest.raises(ValueError, match="init_weights is given, but fuzzy-c-means has no weights"):
+        km.Solver(assign="fuzzy").fit(FAITHFUL, 2, init_weights=[0.5, 0.5])
 
 
 def test_an_updater_of_ones_own():

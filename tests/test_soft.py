@@ -8,7 +8,6 @@ import reference
 
 import kmtoolkit as km
 from kmtoolkit.kernels.jit import most_threads
-from kmtoolkit.kernels.soft import exponentials, logarithms
 
 IRIS = km.datasets.iris().X
 FAITHFUL = km.datasets.old_faithful().X
@@ -375,26 +374,3 @@ def test_weights_that_break_a_rule(weights):
     says = "wrote the weights .* they must not be negative, and their sum must be 1|gave the weight 0 to a cluster"
     with pytest.raises(km.StrategyError, match=says):
         km.Solver(assign=km.assigners.Softmax(0.1), update=("mean", odd), rng=0).fit(IRIS, 3)
-
-
-# kernels
-
-
-@pytest.mark.compiled
-def test_exponentials_and_logarithms():
-    rng = np.random.default_rng(0)
-    z = -np.concatenate([rng.exponential(1.0, 40_000), rng.uniform(0, 720, 40_000), [0.0, 708.0, 709.0, np.inf, 1e300]])
-    room, out = np.empty(len(z)), np.empty(len(z))
-    exponentials(z, room, room.view(np.int64), out, len(z))
-    expected = np.where(z >= -708, np.exp(z), 0.0)
-    assert np.abs(out - expected).max() <= 4e-16
-    assert (np.abs(out - expected) <= 4e-16 * expected).all()
-    t = np.concatenate(
-        [rng.random(40_000), 2.0 ** -rng.uniform(0, 1000, 40_000), 1 - rng.random(40_000) * 1e-9, [0.0, 1.0]]
-    )
-    room, out = np.empty(len(t)), np.empty(len(t))
-    logarithms(t, room, room.view(np.int64), out, out.view(np.int64), len(t))
-    with np.errstate(divide="ignore"):
-        expected = np.log(t)
-    assert out[-2] == -np.inf
-    assert (np.abs(out[:-2] - expected[:-2]) <= 8e-16 * np.abs(expected[:-2])).all()

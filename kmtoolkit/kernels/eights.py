@@ -35,7 +35,7 @@ __all__ = [
 ]  # fmt: skip
 
 EIGHT = 8
-LINES, MOST_BLOCKS = 128, 8  # centers and features of all blocks, so that what is made of them stays near
+LINES, FEWEST, MOST = 128, 2, 8  # centers and features of all blocks, whose room is to stay near; blocks
 VECTOR, INTEGERS = ir.VectorType(ir.DoubleType(), EIGHT), ir.VectorType(INT64, EIGHT)
 PART = ir.VectorType(ir.DoubleType(), CENTER_LANES)
 
@@ -63,7 +63,7 @@ class Room(NamedTuple):
 @jit
 def room_of(k, d):
     """Empty room for k centers and d features."""
-    blocks, groups = max(min(LINES // (k + d), MOST_BLOCKS), 1), (k + EIGHT - 1) // EIGHT
+    blocks, groups = min(max(LINES // (k + d), FEWEST), MOST), (k + EIGHT - 1) // EIGHT
     rows, wide = blocks * EIGHT, groups * EIGHT
     return Room(
         np.zeros((blocks, d, EIGHT)), np.zeros((blocks, d, EIGHT)), np.zeros(rows), np.zeros((blocks, wide, EIGHT)),

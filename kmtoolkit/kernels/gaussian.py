@@ -20,9 +20,9 @@ from kmtoolkit.kernels.moments import (
     add_products,
     corners,
     standardize,
+    total,
     whiten,
 )
-from kmtoolkit.kernels.soft import total
 
 __all__ = ["AS_LABELED", "HARD", "SOFT", "Components", "components", "log_densities", "share_by_density"]
 

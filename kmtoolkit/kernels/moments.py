@@ -15,6 +15,7 @@ from numba.core import cgutils
 from numba.core.types import void
 from numba.extending import intrinsic
 
+from kmtoolkit.kernels import lanes
 from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.kernels.lanes import CENTER_LANES
 from kmtoolkit.kernels.vectors import (
@@ -27,7 +28,7 @@ from kmtoolkit.kernels.vectors import (
     transpose,
 )
 
-__all__ = ["DOWN", "FOUR", "STEP", "add_moments", "add_products", "corners", "standardize", "whiten"]
+__all__ = ["DOWN", "FOUR", "STEP", "add_moments", "add_products", "corners", "standardize", "total", "whiten"]
 
 FOUR = 4  # features that are worked on together
 DOWN = 4 if MANY_REGISTERS else 2  # and those that they are multiplied with
@@ -201,6 +202,15 @@ def _products(typing: Any, z: Any, size: Any, shares: Any, total: Any, error: An
     return void(z, size, shares, total, error), codegen
 
 
+def _plain_total(values, first, size):
+    """The same as ``lanes.total``, without vectors."""
+    sums = [float(sum(values[first + lane : first + size : CENTER_LANES])) for lane in range(CENTER_LANES)]
+    while len(sums) > 1:
+        half = len(sums) // 2
+        sums = [sums[at] + sums[half + at] for at in range(half)]
+    return sums[0]
+
+
 def _plain_whiten(points: Any, size: int, center: Any, factor: Any, z: Any, squares: Any) -> None:
     z[:, :size] = points[:, :size] - center[:, np.newaxis]
     squares[:size] = np.square(factor @ z[:, :size]).sum(axis=0)
@@ -222,6 +232,7 @@ def _plain_products(z: Any, size: int, shares: Any, total: Any, error: Any) -> N
     total += np.concatenate([whole[i : i + DOWN, j : j + FOUR].ravel() for i, j in corners(len(z))])
 
 
+total: Callable[..., float] = _plain_total if plain_python else lanes.total
 whiten: Callable[..., None] = _plain_whiten if plain_python else _whiten
 standardize: Callable[..., None] = _plain_standardize if plain_python else _standardize
 add_moments: Callable[..., None] = _plain_moments if plain_python else _moments

@@ -9,15 +9,14 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmtoolkit.kernels import eights, elementary, lanes, shares
+from kmtoolkit.kernels import eights, shares
 from kmtoolkit.kernels.arithmetic import EPS, NOISE, merge_pairs, two_sum
 from kmtoolkit.kernels.eights import EIGHT, room_of
 from kmtoolkit.kernels.grid import Grid, cut, sweep
-from kmtoolkit.kernels.jit import jit, plain_python
-from kmtoolkit.kernels.lanes import CENTER_LANES
+from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.kernels.squared import squared_distance
 
-__all__ = ["share_by_distance", "share_by_softmax", "total"]
+__all__ = ["share_by_distance", "share_by_softmax"]
 
 FOLD = 512  # rows after which sums enter pairs
 THICK = 256  # rows of a slice of a chunk, or more: each begins with empty room
@@ -75,15 +74,6 @@ def share_by_distance(problem: Any, state: Any, m: float) -> tuple[float, float]
         grid, problem.X, problem.sample_weight, state.centers.copy(), 1 / (m - 1), state.origin, state.labels, parts
     )
     return _merge(parts, state)
-
-
-def _plain_total(values, first, size):
-    """The same as ``lanes.total``, without vectors."""
-    sums = [float(sum(values[first + lane : first + size : CENTER_LANES])) for lane in range(CENTER_LANES)]
-    while len(sums) > 1:
-        half = len(sums) // 2
-        sums = [sums[at] + sums[half + at] for at in range(half)]
-    return sums[0]
 
 
 def _blocks(many):
@@ -151,7 +141,6 @@ def _plain_empty(room, parts, chunk):
 
 
 Function = Callable[..., None]
-total: Callable[..., float] = _plain_total if plain_python else lanes.total
 take_rows: Function = _plain_take if plain_python else eights.take_rows
 write_labels: Function = _plain_labels if plain_python else eights.write_labels
 rows_to_centers: Function = _plain_distances if plain_python else eights.rows_to_centers
@@ -205,21 +194,3 @@ def _shares_of_distances(lo, hi, t, X, weights, centers, power, origin, labels, 
         if folded >= FOLD or last == hi - 1:
             empty_into_pairs(room, parts, t)
             folded = 0
-
-
-@jit
-def exponentials(z, _scales, _bits, out, size):
-    """Write exp of z[:size] to out, for a test that calls it so."""
-    room = np.zeros(size + -size % CENTER_LANES)
-    room[:size] = z[:size]
-    elementary.exponentials(room, room, len(room))
-    out[:size] = room[:size]
-
-
-@jit
-def logarithms(values, _whole, _bits, out, _out_bits, size):
-    """Write log of values[:size] to out, for a test that calls it so."""
-    room = np.ones(size + -size % CENTER_LANES)
-    room[:size] = values[:size]
-    elementary.logarithms(room, room, len(room))
-    out[:size] = room[:size]

@@ -13,6 +13,7 @@ copyright = author
 version = release = installed_version("kmtoolkit")
 
 extensions = [
+    "matplotlib.sphinxext.plot_directive",
     "myst_parser",
     "numpydoc",
     "sphinx.ext.autodoc",
@@ -27,6 +28,14 @@ nitpicky = True
 
 myst_enable_extensions = ["amsmath", "deflist", "dollarmath"]
 myst_heading_anchors = 3
+
+plot_formats = ["svg"]
+plot_html_show_formats = plot_html_show_source_link = False
+plot_rcparams = {
+    "figure.constrained_layout.use": True,
+    "figure.facecolor": "white",
+    "svg.hashsalt": "kmtoolkit",  # the same file for the same figure
+}
 
 autodoc_typehints = "none"
 autosummary_ignore_module_all = False
@@ -48,7 +57,7 @@ html_theme_options = {
     "navbar_persistent": ["search-button"],
     "show_prev_next": True,
     "navigation_with_keys": False,
-    "header_links_before_dropdown": 7,
+    "header_links_before_dropdown": 6,
     "secondary_sidebar_items": ["page-toc"],
     "footer_start": ["copyright"],
     "footer_end": [],

@@ -80,7 +80,8 @@ class Descent:
         self.repairs: Counter[int] = Counter()  # how often labels of that hash were repaired
         self.refreshed: set[int] = set()  # those whose rows were summed afresh
         self.schedule: list[Strategy] = []  # assigners that are to take over, the next one last
-        self.kick_due = False  # whether an assigner has just taken over
+        self.annealed = 0  # the iteration after which the assigner took over
+        self.kicks: list[np.ndarray] = []  # groups of centers that are to be tried apart
         objective = self.schedule_assigners(objective)
         start = {name: array.copy() for name, array in start.items()}
         if "centers" not in start:
@@ -120,7 +121,7 @@ class Descent:
             if dropped:
                 self.open_assigner()
             self.plan = books.plan(self.ask_handler, empty.row.repairs)
-            if self.kick_due:
+            if self.kicks:
                 self.kick()
                 continue
             if status := self.stop():
@@ -158,15 +159,19 @@ class Descent:
         self.parts = self.parts._replace(assign=part)
         self.add("anneal", part, books.stiffen(books.objective.of(part.run)), 0.0)
         self.assign("assign")
-        self.kick_due = True
+        self.kicks, self.annealed = books.together(), self.n_iter
 
     def kick(self) -> None:
         """See whether centers that lie together had better be apart now."""
-        books, part, self.kick_due = self.books, self.parts.assign, False
+        books, part = self.books, self.parts.assign
         assert isinstance(books, SoftBooks)
-        step = self.of(part, books.kick, self.rng, self.propose, part.row)
-        if step is not None:
-            self.add("kick", part, step, self.farthest)
+        step = self.of(part, books.kick, self.kicks.pop(), self.rng, self.propose, part.row)
+        self.add("kick", part, step, self.farthest)
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """What restarts are compared by: how much of its schedule was left, and F."""
+        return len(self.schedule), self.data.objective
 
     def take_back(self) -> Status:
         """Return to the latest settled assignment, where labels, centers and objective agree."""
@@ -183,7 +188,7 @@ class Descent:
         limit = self.limits.reached(self.n_iter, self.recorder.live, books.view())
         if limit in (Status.CALLBACK, Status.INTERRUPTED):
             return limit
-        if self.n_iter:
+        if self.n_iter > self.annealed:
             if self.at_fixed_point() and self.sums_are_fresh():
                 return Status.FIXED_POINT
             if not self.plan and books.unrest(self.way) <= self.still:

@@ -72,7 +72,7 @@ def soft_kmeans(
         Number of clusters.
     beta : float
         The stiffness β > 0, in units of 1 / X². As it grows, the method becomes k-means; below 1 / (2 λ), with λ the
-        largest eigenvalue of the covariance of X, all centers come together at the mean (Rose 1998).
+        largest eigenvalue of the covariance of X, centers that are together at the mean stay there (Rose 1998).
     weights : {"learned", "uniform"}
         Whether the mixing weights π are each cluster's share of the mass, or stay at 1 / k.
     anneal : float, optional

@@ -118,8 +118,8 @@ class MixtureState(NamedTuple):
         Covariances Σ, diagonals of them, or variances; written by updaters.
     factors : ndarray, float64
         Of covariances the inverse of the lower Cholesky factor, of diagonals and variances 1 / √.
-    floor : ndarray of shape (1,), float64
-        The least eigenvalue ε that a covariance may have.
+    floor : ndarray of shape (d,), float64
+        The least variances: covariances are at least diag(floor).
     """
 
     centers: np.ndarray

@@ -140,31 +140,41 @@ class SoftBooks:
         self.refused = step.refused > 0
         return step
 
-    def kick(self, rng: np.random.Generator, assign: Callable[[], tuple[Any, Work]], row: Row) -> Step | None:
-        """Move centers that lie together a little apart, and let rows be shared anew; undone unless F falls.
+    def together(self) -> list[np.ndarray]:
+        """Groups of clusters, marked (k,), whose centers lie together."""
+        state, groups = self.state, []
+        reach = 2 * KICK * np.sqrt(state.spread / np.maximum(state.mass, np.finfo(float).tiny))
+        left = state.mass > 0
+        for j in range(len(left)):
+            near = left & (np.sqrt(np.square(state.centers - state.centers[j]).sum(axis=1)) <= reach[j])
+            if left[j] and near.sum() > 1:
+                groups.append(near)
+                left &= ~near
+        return groups
+
+    def kick(
+        self, group: np.ndarray, rng: np.random.Generator, assign: Callable[[], tuple[Any, Work]], row: Row
+    ) -> Step:
+        """Move the centers of a group a little apart, and let rows be shared anew; undone if F rises.
 
         Where centers coincide no update tells them apart, even if F would be less with them apart. F falls most along
         the longest axis of their rows, which two power iterations from a random mixture of rows lead to.
         """
-        state, X = self.state, self.problem.X
-        reach = np.sqrt(state.spread / np.maximum(state.mass, np.finfo(float).tiny))
-        apart = np.sqrt(np.square(state.centers[:, np.newaxis] - state.centers).sum(axis=2))
-        near = (apart <= 2 * KICK * reach) & ~np.eye(len(apart), dtype=np.bool_)
-        moves = np.zeros_like(state.centers)
-        for j in np.flatnonzero(near.any(axis=1)):
-            near[j, j] = True
-            rows = np.flatnonzero(near[j][state.labels])
-            rows = rng.choice(rows, min(len(rows), KICKING_ROWS), replace=False)
-            z = X[rows].astype(np.float64) - state.centers[j]
-            way = rng.standard_normal(len(rows)) @ z
-            for _ in range(2):
-                way = (z @ (way / (np.linalg.norm(way) or 1.0))) @ z
-            moves[j] = way * KICK * reach[j] / (np.linalg.norm(way) or 1.0)
-        if not moves.any():
-            return None
+        state, mass = self.state, self.state.mass[group]
+        rows = np.flatnonzero(group[state.labels])
+        if not len(rows):  # all of theirs have a larger share elsewhere
+            rows = np.arange(len(state.labels))
+        rows = rng.choice(rows, min(len(rows), KICKING_ROWS), replace=False)
+        middle = mass @ state.centers[group] / mass.sum()
+        z = self.problem.X[rows].astype(np.float64) - middle
+        way = rng.standard_normal(len(rows)) @ z
+        for _ in range(2):
+            way = (z @ (way / (np.linalg.norm(way) or 1.0))) @ z
+        way *= KICK * math.sqrt(state.spread[group].sum() / mass.sum()) / (np.linalg.norm(way) or 1.0)
+        steps = rng.standard_normal(len(mass))
         self.remember()
-        state.centers[:] += moves
-        return self.tried(assign, row, int(moves.any(axis=1).sum()))
+        state.centers[group] += np.outer(steps - mass @ steps / mass.sum(), way)  # their mean stays where it is
+        return self.tried(assign, row, len(mass))
 
     def remember(self) -> None:
         """Keep what a trial may change."""

@@ -219,7 +219,7 @@ class Solver:
                 logger.info("restart %d: objective %.10g, %d iterations, %s",
                             restart, run.objective, run.n_iter, run.status)  # fmt: skip
                 runs.append(run)
-                if best is None or run.objective < best.data.objective:
+                if best is None or descent.rank < best.rank:
                     best = descent
         assert best is not None
         return best, runs

@@ -111,7 +111,7 @@ def test_a_soft_fit_may_be_abandoned_at_any_moment(family, thin_slices, monkeypa
             X, len(result.centers), sample_weight=W, init_centers=result.centers, **given(result)
         )
         assert again.objective == pytest.approx(result.objective, rel=1e-12)
-    assert len(ended) > 3
+    assert len(ended) >= 3
 
 
 def assigner_of(objective):

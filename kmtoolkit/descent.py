@@ -23,7 +23,7 @@ from kmtoolkit.options import Abandoned, Limits, next_child
 from kmtoolkit.problem import Door, Work, as_centers
 from kmtoolkit.registry import Strategy
 from kmtoolkit.result import Run, Status
-from kmtoolkit.soft import SoftObjective
+from kmtoolkit.soft import SoftKMeans, SoftObjective
 from kmtoolkit.soft_books import SoftBooks
 from kmtoolkit.trace import Recorder
 
@@ -116,10 +116,12 @@ class Descent:
         books, empty = self.books, self.parts.empty
         while True:
             dropped = empty.row.drops and books.compress()
-            self.at_assign, self.objective = books.parameters(), books.objective
+            self.at_assign = books.parameters()
+            self.settled = books.objective, tuple(self.schedule), self.parts
             self.recorder.mark()
             if dropped:
                 self.open_assigner()
+                self.kicks = books.together() if self.kicks and isinstance(books, SoftBooks) else []
             self.plan = books.plan(self.ask_handler, empty.row.repairs)
             if self.kicks:
                 self.kick()
@@ -145,8 +147,11 @@ class Descent:
         """Ask the assigner for those that take over from it, if it has any; the objective to begin with."""
         part = self.parts.assign
         plan = getattr(part.run, "schedule", None)
-        if callable(plan) and isinstance(objective, SoftObjective):
-            first, *others = self.run_of(part, plan, self.door.problem)
+        if callable(plan) and isinstance(objective, SoftKMeans):
+            stages = self.run_of(part, plan, self.door.problem)
+            if not (isinstance(stages, (tuple, list)) and stages and all(hasattr(run, "beta") for run in stages)):
+                raise self.broken(part, f"has a method schedule that returned {stages!r}; it must return assigners")
+            first, *others = stages
             self.schedule = [replace(part, run=run) for run in others[::-1]]
             self.parts = self.parts._replace(assign=replace(part, run=first))
             return objective.of(first)
@@ -157,7 +162,9 @@ class Descent:
         books, part = self.books, self.schedule.pop()
         assert isinstance(books, SoftBooks)
         self.parts = self.parts._replace(assign=part)
-        self.add("anneal", part, books.stiffen(books.objective.of(part.run)), 0.0)
+        self.farthest = 0.0
+        self.add("anneal", part, books.stiffen(books.objective.of(part.run)), self.farthest)
+        self.open_assigner()
         self.assign("assign")
         self.kicks, self.annealed = books.together(), self.n_iter
 
@@ -166,6 +173,7 @@ class Descent:
         books, part = self.books, self.parts.assign
         assert isinstance(books, SoftBooks)
         step = self.of(part, books.kick, self.kicks.pop(), self.rng, self.propose, part.row)
+        self.shift()
         self.add("kick", part, step, self.farthest)
 
     @property
@@ -176,7 +184,8 @@ class Descent:
     def take_back(self) -> Status:
         """Return to the latest settled assignment, where labels, centers and objective agree."""
         assert self.limits.ended is not None
-        self.books.objective = self.objective
+        self.books.objective, schedule, self.parts = self.settled
+        self.schedule = list(schedule)
         self.books.take_back(self.at_assign)
         self.n_iter = self.recorder.rewind()
         self.plan = []

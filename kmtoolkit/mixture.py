@@ -31,6 +31,8 @@ __all__ = ["COVARIANCES", "GaussianMixture", "HardGaussianMixture", "public_shap
 
 LEFT = 16.0  # times what is left of sums of squares that may be taken away
 TIED = 1e-6  # relative difference of costs by rounding, for covariances as singular as may be
+LARGEST = 1e300
+LEAST = 2.0**-960  # of squares that are clear of underflow
 SINGULAR = 2.0**-43  # relative to the largest eigenvalue, what rounding does not yet reach
 COVARIANCES = ("full", "tied", "diag", "spherical", "tied-spherical")
 
@@ -66,8 +68,13 @@ class GaussianMixture(SoftObjective):
                 raise ValueError(f"init_covariances has shape {array.shape}; of type {self.covariance!r} it must be "
                                  f"{public}")  # fmt: skip
             array = array.reshape(shape)
-            if array.ndim == 3 and not np.allclose(array, array.transpose(0, 2, 1), rtol=1e-9, atol=0):
-                raise ValueError("init_covariances is not symmetric")
+            if not np.abs(array).max() < LARGEST:
+                raise ValueError(f"init_covariances must be finite, and below {LARGEST:g}")
+            if array.ndim == 3:
+                flipped, unit = array.transpose(0, 2, 1), np.sqrt(np.abs(np.diagonal(array, axis1=1, axis2=2)))
+                if (np.abs(array - flipped) > 1e-9 * unit[:, np.newaxis] * unit[:, :, np.newaxis]).any():
+                    raise ValueError("init_covariances is not symmetric")
+                array = array / 2 + flipped / 2
             if factorize(array) is None:
                 raise ValueError("init_covariances is not positive definite; all its eigenvalues must be above 0")
             given["covariances"] = array
@@ -76,11 +83,11 @@ class GaussianMixture(SoftObjective):
     def begin(self, problem: Problem, box: np.ndarray, given: Theta) -> MixtureState:
         """The state before the first assignment.
 
-        Covariances that are not given are those of the rows about the nearest center, all clusters together.
+        Covariances that are not given are those of the rows about their means by nearest center, all together.
         """
         k, (n, d) = problem.k, problem.X.shape
         shape = shape_of(self.covariance, k, d)
-        theta, floor = {"weights": np.full(k, 1 / k), **given}, self.least(problem, box, given["centers"])
+        theta, floor = {"weights": np.full(k, 1 / k), **given}, self.least(problem, box)
         if "covariances" in given:
             theta["covariances"] = above_floor(given["covariances"], floor)
         else:
@@ -88,22 +95,25 @@ class GaussianMixture(SoftObjective):
             theta |= {"covariances": round_ones.copy(), "factors": round_ones.copy()}
             state = self.blank(n, theta, self.origin(box), floor)
             state.labels[:] = self.nearest(problem.X, state.centers)
-            statistics = self._gather(problem, state, AS_LABELED)
+            first = self._gather(problem, state, AS_LABELED)
+            held = np.maximum(first.mass, np.finfo(float).tiny)[:, np.newaxis]
+            statistics = self._gather(problem, state, AS_LABELED, state.centers + first.first / held)
             pooled = self._scatter(statistics).sum(axis=0, keepdims=True) / statistics.mass.sum()
             pooled = above_floor(pooled / (d if shape[1:] == (1,) else 1), floor)
             theta["covariances"] = np.broadcast_to(pooled, shape).copy()
         return self.blank(n, self.with_factors(theta), self.origin(box), floor)
 
-    def least(self, problem: Problem, box: np.ndarray, centers: np.ndarray) -> np.ndarray:
+    def least(self, problem: Problem, box: np.ndarray) -> np.ndarray:
         """The floor (d,): a share of the variances, but no less than what keeps covariances from being singular.
 
-        Moments reach the squared range of rows and centers, and keep clear of rounding that is relative to these.
+        Moments reach the squared range of the rows, and keep clear of rounding that is relative to it. Columns that are
+        constant, or as good as that, get the mean of the others.
         """
         low, high = (box[i].astype(np.float64) for i in (0, 1))
         variances = column_variances(problem.X, problem.sample_weight, low / 2 + high / 2)
-        reach = np.square(np.maximum(high, centers.max(axis=0)) - np.minimum(low, centers.min(axis=0)))
-        size = np.maximum(self.floor_share * variances, SINGULAR * len(low) * reach)
-        return np.where(size > 0, size, size.mean() or 1.0)
+        size = np.maximum(self.floor_share * variances, SINGULAR * len(low) * np.square(high - low))
+        varied = (high - low > 8 * EPS * np.maximum(np.abs(low), np.abs(high))) & (size > LEAST)
+        return np.where(varied, size, size[varied].mean() if varied.any() else 1.0)
 
     def with_factors(self, theta: Theta) -> Theta:
         """The parameters, with the factors of their covariances."""
@@ -169,8 +179,9 @@ class GaussianMixture(SoftObjective):
         mass = state.mass[:, np.newaxis]
         state.scatter[:] += mass.reshape(-1, *(1,) * (change.ndim - 1)) * change
         if (mass * e**2 > LEFT * self._second(state)).any():
-            labels = state.labels if self.how == HARD else state.labels.copy()
-            found = self._gather(problem, state._replace(labels=labels, **shared), self.how, state.centers)
+            how = AS_LABELED if self.how == HARD else SOFT
+            old = state._replace(labels=state.labels.copy(), **shared)
+            found = self._gather(problem, old, how, state.centers)
             state.scatter[:] = self._scatter(found)
 
     def _second(self, state: MixtureState) -> np.ndarray:
@@ -192,7 +203,8 @@ class GaussianMixture(SoftObjective):
         mass, d, old, new = state.mass, state.centers.shape[1], before["factors"], state.factors
         e, f = (self._off(state, centers) for centers in (before["centers"], state.centers))
         around = np.sqrt((1 + LEFT) * np.maximum(self._second(state), 0) + mass[:, np.newaxis] * (e**2 + f**2))
-        size = (np.abs(before["centers"]) + np.abs(state.centers)) * np.sqrt(mass)[:, np.newaxis] / FOLDED
+        size = np.abs(before["centers"] - state.origin) + np.abs(state.centers - state.origin)
+        size = (size + np.abs(state.centers) / 2) * np.sqrt(mass)[:, np.newaxis] / FOLDED
         step, both = _times(old, e - f), np.abs(e) + np.abs(f)
         drop = 0.5 * float((mass * (step * _times(old, e + f)).sum(axis=1)).sum())
         reach = _times(np.abs(old), np.sqrt(mass)[:, np.newaxis] * both + around + size)
@@ -200,7 +212,9 @@ class GaussianMixture(SoftObjective):
         if not np.array_equal(old, new):
             logs = log_dets(new, d) - log_dets(old, d)
             drop += float((mass * logs).sum() + 0.5 * (traces(old, state.scatter) - traces(new, state.scatter)).sum())
-            lost += float((spelt_squares(old, around) + spelt_squares(new, around)).sum())
+            for factors in (np.abs(old), np.abs(new)):
+                reach = _times(factors, around)
+                lost += float((reach * (reach + 2 * _times(factors, size))).sum())
             lost += float((mass * (np.abs(log_dets(old, d)) + np.abs(log_dets(new, d)) + d)).sum())
         gain, terms = self.weights_drop(before["weights"], state)
         return Step(drop + gain, FOLDED * EPS * (lost + terms), lost + terms)

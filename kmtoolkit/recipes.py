@@ -13,7 +13,7 @@ from kmtoolkit.solver import Solver
 
 __all__ = ["fuzzy_cmeans", "gaussian_mixture", "hard_em", "kmeans", "soft_kmeans"]
 
-EM = ("mean", "covariances", "weights")  # the M-step
+EM: dict[str, Any] = {"update": ("mean", "covariances", "weights"), "init": "k-means", "tol": 1e-5}
 
 
 def kmeans(X: Any, k: int, *, sample_weight: Any = None, init_centers: Any = None, **options: Any) -> Result:
@@ -216,8 +216,8 @@ def gaussian_mixture(
     >>> result.trace.is_monotone, round(result.log_likelihood, 2)
     (True, -1130.26)
     """
-    given: dict[str, Any] = {"assign": Gaussian(covariance, floor), "update": EM, "init": "k-means", "tol": 1e-5}
-    return Solver(**given | options).fit(  # type: ignore[return-value]
+    solver = Solver(**{"assign": Gaussian(covariance, floor), **EM, **options})
+    return solver.fit(  # type: ignore[return-value]
         X, k, sample_weight=sample_weight, init_centers=init_centers, init_weights=init_weights,
         init_covariances=init_covariances,
     )  # fmt: skip
@@ -256,8 +256,8 @@ def hard_em(
     >>> result.trace.is_monotone, set(result.responsibilities(km.datasets.iris().X).ravel().tolist())
     (True, {0.0, 1.0})
     """
-    given: dict[str, Any] = {"assign": HardGaussian(covariance, floor), "update": EM, "init": "k-means", "tol": 1e-5}
-    return Solver(**given | options).fit(  # type: ignore[return-value]
+    solver = Solver(**{"assign": HardGaussian(covariance, floor), **EM, **options})
+    return solver.fit(  # type: ignore[return-value]
         X, k, sample_weight=sample_weight, init_centers=init_centers, init_weights=init_weights,
         init_covariances=init_covariances,
     )  # fmt: skip

@@ -61,7 +61,8 @@ class SoftObjective(SquaredEuclidean):
                 raise ValueError(f"init_weights has shape {weights.shape}; it must have one weight a cluster, ({k},)")
             if not (np.isfinite(weights).all() and (weights >= 0).all() and weights.any()):
                 raise ValueError("init_weights must be finite and not negative, and one of them positive")
-            given["weights"] = weights / weights.sum() if abs(weights.sum() - 1) > 1e-9 else weights
+            scaled = weights / weights.max()
+            given["weights"] = weights if abs(weights.sum() - 1) <= 1e-9 else scaled / scaled.sum()
         return given
 
     def begin(self, problem: Problem, box: np.ndarray, given: Theta) -> Any:
@@ -187,9 +188,9 @@ class SoftKMeans(SoftObjective):
         That sum, which Gibbs has above 0, is β (F - Σ w r ‖x - μ‖²), and both were measured.
         """
         spread = float(books.state.spread.sum())
-        part = self.beta * (1 / self.beta - 1 / stiffer.beta)
+        part = 1 - self.beta / stiffer.beta
         lost = books.noise + books.pending + FOLDED * EPS * (abs(books.live) + spread)
-        return Step(part * (books.live - spread), part * lost, part * (abs(books.live) + spread))
+        return Step(part * (books.live - spread), abs(part) * lost, abs(part) * (abs(books.live) + spread))
 
 
 class FuzzyCMeans(SoftObjective):

@@ -17,7 +17,7 @@ from kmtoolkit.kernels.changes import changed
 from kmtoolkit.kernels.grid import watched
 from kmtoolkit.kernels.statistics import shifts
 from kmtoolkit.objectives import Step
-from kmtoolkit.problem import Problem, Work, read_only_state
+from kmtoolkit.problem import Problem, Work, read_only, read_only_state
 from kmtoolkit.registry import Row
 from kmtoolkit.soft import SoftObjective
 
@@ -112,8 +112,10 @@ class SoftBooks:
         state = self.state
         self.objective.derive(self.problem, state, before, self.shared)
         step = self.objective.fell(state, before, self.measured)
-        if not step.drop > -math.inf:
+        if step.drop == -math.inf:
             raise RuleBroken("gave the weight 0 to a cluster that has mass")
+        if math.isnan(step.drop):
+            raise RuleBroken("wrote parameters for which F is not finite")
         self.live -= step.drop
         self.pending += step.noise
         return step
@@ -167,6 +169,7 @@ class SoftBooks:
         rows = rng.choice(rows, min(len(rows), KICKING_ROWS), replace=False)
         middle = mass @ state.centers[group] / mass.sum()
         z = self.problem.X[rows].astype(np.float64) - middle
+        z /= np.abs(z).max() or 1.0
         way = rng.standard_normal(len(rows)) @ z
         for _ in range(2):
             way = (z @ (way / (np.linalg.norm(way) or 1.0))) @ z
@@ -214,11 +217,14 @@ class SoftBooks:
             return False
         live, state = self.state.counts > 0, self.state
         labels = (np.cumsum(live, dtype=np.int32) - np.int32(1))[state.labels]
+        orphans = np.flatnonzero(~live[state.labels])  # so light that their cluster has no mass to speak of
         of_clusters = (name for name in state._fields if name not in ("labels", "origin", "floor"))
         kept = {name: array[live] for name in of_clusters if len(array := getattr(state, name)) == len(live)}
         self.state = state._replace(labels=labels, **kept)
         self.views = {}
         self.problem = self.problem._replace(k=int(live.sum()))
+        if len(orphans):
+            labels[orphans] = self.label(read_only(self.problem.X[orphans]))
         self.kept, self.accepted, self.empty = self.kept[live], labels.copy(), 0
         self.shared = {name: array[live] if name in kept else array for name, array in self.shared.items()}
         return True

@@ -60,7 +60,9 @@ class SoftResult(Result):
         >>> result.responsibilities([[1.0]]).tolist()
         [[0.5, 0.5]]
         """
-        return self.objective_model.responsibilities(as_rows(X, self.centers), self._theta)
+        rows = as_rows(X, self.centers)
+        with sharing_threads(None):
+            return self.objective_model.responsibilities(rows, self._theta)
 
     def predict(self, X: Any) -> np.ndarray:
         """The cluster with the largest share of each row, the first of equals.

@@ -134,7 +134,7 @@ class Solver:
             A weight of w means w copies of the row; 0 means that the row is absent.
         init_centers : array-like of shape (k, d) or Result, optional
             Centers to start from instead of the initializer's; a Result is a warm start, of all parameters that the
-            updaters of this Solver learn.
+            updaters of this Solver learn (of covariances, if they are of the same type).
         init_weights : array-like of shape (k,), optional
             Mixing weights to start from, of soft k-means and mixtures; 1 / k by default.
         init_covariances : array-like, optional
@@ -179,6 +179,9 @@ class Solver:
         learned = [name for part in self._parts.updates for name in part.row.writes if name in given]
         named = {name: as_numbers(value, f"init_{name}") for name, value in given.items() if value is not None}
         if isinstance(init_centers, SoftResult):
+            kind = getattr(init_centers.objective_model, "covariance", None)
+            if kind != getattr(self._objective, "covariance", None):
+                learned = [name for name in learned if name != "covariances"]
             warm = {name: getattr(init_centers, name, None) for name in learned}
             named = {name: value for name, value in warm.items() if value is not None} | named
         if isinstance(self._objective, SoftObjective):

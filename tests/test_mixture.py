@@ -245,6 +245,37 @@ def test_degenerate_data_come_to_the_floor(X, covariance):
         assert ("at floor" in result.summary()) == (len(result.at_floor) > 0)
 
 
+def test_the_floor_is_that_of_the_data():
+    """Not of the start, nor of a constant column's last digits; what is given below it is raised."""
+    Y = np.column_stack([np.full(50, 0.1), np.random.default_rng(0).normal(size=50)])
+    first, second = (km.gaussian_mixture(Y, 1, rng=0, init_centers=start) for start in (None, [Y.mean(axis=0)]))
+    assert (first.floor == second.floor).all()
+    assert first.floor[0] == first.floor[1]
+    assert first.objective == pytest.approx(second.objective, rel=1e-9)
+    far = START.copy()
+    far[2] = 1e7
+    assert (km.gaussian_mixture(IRIS, 3, init_centers=far).floor == km.gaussian_mixture(IRIS, 3, rng=0).floor).all()
+    low = km.gaussian_mixture(
+        FAITHFUL, 2, covariance="diag", rng=0, init_covariances=np.full((2, 2), 1e-30), max_iter=0
+    )
+    assert (low.covariances >= low.floor).all()
+
+
+def test_tol_is_in_nats_a_row():
+    w = np.full(len(IRIS), 1000.0)
+    once, heavy = (km.gaussian_mixture(IRIS, 3, rng=0, tol=1e-4, sample_weight=weight) for weight in (None, w))
+    assert once.n_iter == heavy.n_iter > 3
+
+
+def test_rounding_of_tight_clusters_far_from_each_other():
+    """Their means are off by the rounding of numbers that are a million times their width."""
+    rng, s = np.random.default_rng(5), 1e-6
+    X = np.concatenate([1 / 3 + s * rng.normal(size=(50, 1)), -1 + s * rng.normal(size=(50, 1))])
+    start = [[1 / 3 + 3 * s], [-1 - 3 * s]]
+    result = km.gaussian_mixture(X, 2, covariance="spherical", floor=0, init_centers=start, tol=0, max_iter=20)
+    assert result.trace.is_monotone
+
+
 def test_a_component_of_one_row_is_at_the_floor():
     X = np.concatenate([np.random.default_rng(0).normal(size=(50, 2)), [[100.0, 100.0]]])
     result = km.gaussian_mixture(X, 2, init_centers=[[0.0, 0.0], [100.0, 100.0]], floor=1e-4)
@@ -306,6 +337,8 @@ def test_numbers_of_free_parameters():
         ({"covariance": 3}, "covariance is 3; it must be one of"),
         ({"floor": -1}, "floor is -1; it must be finite and not negative"),
         ({"floor": "low"}, "floor is 'low' of type str"),
+        ({"floor": 1e308}, "floor is 1e[+]308; it must be at most 1"),
+        ({"init_covariances": [np.eye(2) * 1e308] * 2}, "init_covariances must be finite, and below 1e[+]300"),
         (
             {"init_covariances": np.eye(3)},
             r"init_covariances has shape \(3, 3\); of type 'full' it must be \(2, 2, 2\)",
@@ -313,7 +346,7 @@ def test_numbers_of_free_parameters():
         ({"init_covariances": [-np.eye(2)] * 2}, "init_covariances is not positive definite"),
         ({"init_covariances": [[[1, 2], [2, 1]]] * 2}, "init_covariances is not positive definite"),
         ({"init_covariances": [[[1, 0.5], [0, 1]]] * 2}, "init_covariances is not symmetric"),
-        ({"init_covariances": [[[1, np.nan], [np.nan, 1]]] * 2}, "init_covariances"),
+        ({"init_covariances": [[[1, np.nan], [np.nan, 1]]] * 2}, "init_covariances must be finite"),
         ({"init_weights": [1.0]}, r"init_weights has shape \(1,\); it must have one weight a cluster, \(2,\)"),
         ({"init_weights": [-1.0, 2.0]}, "init_weights must be finite and not negative"),
         ({"init_weights": [0.0, 0.0]}, "init_weights must be finite and not negative, and one of them positive"),
@@ -332,6 +365,33 @@ def test_parameters_that_an_objective_lacks():
         km.Solver(assign=km.assigners.Softmax(1.0)).fit(FAITHFUL, 2, init_covariances=np.eye(2))
     with pytest.raises(ValueError, match="init_weights is given, but fuzzy-c-means has no weights"):
         km.Solver(assign="fuzzy").fit(FAITHFUL, 2, init_weights=[0.5, 0.5])
+
+
+def test_a_start_of_another_type_gives_its_centers_and_weights():
+    tied = km.gaussian_mixture(FAITHFUL, 2, covariance="tied", rng=0)
+    diag = km.gaussian_mixture(FAITHFUL, 2, covariance="diag", init_centers=tied, max_iter=0)
+    assert (diag.weights == tied.weights).all()
+    assert diag.covariances[0] == pytest.approx(diag.covariances[1])
+    assert diag.covariances[0, 0] > 0.05
+
+
+def test_a_hard_E_step_of_ones_own_may_break_ties_otherwise():
+    @km.assigner("last-of-equals", objective="hard-gaussian-mixture", replace=True)
+    class LastOfEquals(km.assigners.HardGaussian):
+        def __call__(self, problem, state):
+            flipped = {name: getattr(state, name)[::-1].copy() for name in ("centers", "weights", "factors")}
+            other = state._replace(**{name: array.copy() for name, array in state._asdict().items()})
+            told = super().__call__(problem, other._replace(**flipped))
+            state.labels[:] = problem.k - 1 - other.labels
+            for name in ("mass", "sums", "spread", "scatter"):
+                getattr(state, name)[:] = getattr(other, name)[::-1]
+            return told
+
+    X = np.arange(10.0)[:, None] / 10
+    solver = km.Solver(
+        assign=LastOfEquals("full"), update=("mean", "covariances", "weights"), empty="keep", verify=True
+    )
+    assert solver.fit(X, 2, init_centers=[[50.0], [50.0]]).labels.tolist() == [1] * 10
 
 
 def test_an_updater_of_ones_own():

@@ -163,7 +163,9 @@ def test_annealing_is_certified_and_lowers_F_as_gibbs_says(weights):
     trace = result.trace
     critical = 1 / (2 * np.linalg.eigvalsh(np.cov(X.T, bias=True)).max())
     raises = math.ceil(math.log(beta / critical) / math.log(1.5))
-    assert (trace.phase == "anneal").sum() == raises
+    raised = np.flatnonzero(trace.phase == "anneal")
+    assert len(raised) == raises
+    assert all("update" in trace.phase[i:j] for i, j in zip(raised, [*raised[1:], len(trace)], strict=True))
     assert trace.is_monotone
     assert trace.certified
     assert result.objective_model.beta == beta
@@ -216,6 +218,39 @@ def test_annealing_that_is_cut_short_agrees_with_itself():
         F = reference.soft_objective(IRIS, np.ones(len(IRIS)), result.centers, result.weights, beta, shares)
         assert result.objective == pytest.approx(F, rel=1e-12)
         assert (result.labels == result.predict(IRIS)).all()
+
+
+def test_annealing_at_any_scale_and_with_clusters_dropped():
+    critical = 1 / (2 * np.linalg.eigvalsh(np.cov(FAITHFUL.T, bias=True)).max())
+    for scale in (2.0**300, 2.0**-300):
+        X, beta = FAITHFUL * scale, 3 * critical / scale**2
+        start = np.tile(X.mean(axis=0), (2, 1))
+        result = km.soft_kmeans(X, 2, beta=beta, anneal=1.3, weights="uniform", init_centers=start, rng=0)
+        assert np.ptp(result.centers[:, 1]) > 20 * scale
+    dropped = km.soft_kmeans([[0.0], [1.0], [2.0], [100.0]], 4, beta=1000.0, anneal=1e6, weights="uniform", empty="drop",
+                             init_centers=[[200.0], [200.0], [1.5], [50.0]], rng=0)  # fmt: skip
+    assert dropped.trace.is_monotone
+    constant = km.soft_kmeans(np.full((3, 1), 0.1), 2, beta=1.0, anneal=2.0, rng=0)
+    assert constant.objective_model.beta == 1.0
+    huge = km.soft_kmeans(np.array([[0.0], [1.0], [2.0]]) * 1e150, 2, beta=1e-290, anneal=1e9, rng=0)
+    assert huge.trace.is_monotone
+
+
+def test_a_schedule_that_is_none():
+    @km.assigner("unscheduled", objective="soft-k-means", replace=True)
+    class Unscheduled(km.assigners.Softmax):
+        def schedule(self, problem):
+            return ()
+
+    with pytest.raises(km.StrategyError, match=r"has a method schedule that returned \(\); it must return assigners"):
+        km.Solver(assign=Unscheduled(1.0), rng=0).fit(IRIS, 3)
+
+
+def test_rows_of_a_dropped_cluster_get_another_label():
+    """A row may be so light that its cluster has no mass to speak of."""
+    result = km.soft_kmeans([[0.0], [100.0], [101.0]], 2, beta=10.0, sample_weight=[1e-280, 1, 1],
+                            init_centers=[[0.0], [100.0]], empty="drop", max_iter=0)  # fmt: skip
+    assert result.labels.tolist() == [0, 0, 0]
 
 
 # rounding
@@ -313,6 +348,10 @@ def test_a_fit_that_is_cut_short_agrees_with_itself():
         (
             lambda: km.soft_kmeans(IRIS, 3, beta=1, weights="free"),
             "weights is 'free'; it must be 'learned' or 'uniform'",
+        ),
+        (
+            lambda: km.soft_kmeans(IRIS, 3, beta=8, anneal=1 + 1e-7),
+            "anneal is 1.0000001, by which .* raised [0-9]+ times",
         ),
         (lambda: km.soft_kmeans(IRIS, 3, beta=1, anneal=1), "anneal is 1; it must be finite and above 1"),
         (lambda: km.fuzzy_cmeans(IRIS, 3, m=1), "m is 1; it must be finite and above 1"),

@@ -25,8 +25,8 @@ class Gaussian:
     covariance : {"full", "tied", "diag", "spherical", "tied-spherical"}
         Each component has a matrix, all have the same, each has a diagonal, a variance, or all have the same.
     floor : float
-        The least that covariances may be, as a share of the columns' variances: Σ ⪰ floor · diag(var). 0 leaves what
-        floats can tell from singular.
+        The least that covariances may be, as a share of the columns' variances, from 0 to 1: Σ ⪰ floor · diag(var).
+        0 leaves what floats can tell from singular.
 
     Raises
     ------
@@ -48,6 +48,8 @@ class Gaussian:
     def __post_init__(self) -> None:
         check_choice("covariance", self.covariance, COVARIANCES)
         check_real("floor", self.floor)
+        if self.floor > 1:
+            raise ValueError(f"floor is {self.floor}; it must be at most 1, the variances of the columns")
 
     def __call__(self, problem: Problem, state: MixtureState) -> tuple[float, float]:
         return GaussianMixture.of(self).share(problem, state)

@@ -10,13 +10,13 @@ exp(-708) is 0. O(n k d) time. Shares are not kept: O(k d) memory a chunk of row
 import math
 from dataclasses import dataclass, replace
 
-import numpy as np
-
 from kmtoolkit.errors import check_real
 from kmtoolkit.kernels.soft import share_by_softmax
 from kmtoolkit.problem import Problem, SoftState, Work
 from kmtoolkit.registry import assigner
 from kmtoolkit.soft import largest_variance
+
+MOST_RAISES = 10_000  # of β
 
 
 @assigner("softmax", objective="soft-k-means", reference="MacKay 2003, chapter 20", cost="O(n k d)")
@@ -58,9 +58,13 @@ class Softmax:
         """The assigners that take over from one another; the first as soft as lets centers come apart (Rose 1998)."""
         if self.anneal is None:
             return (self,)
-        first = 1 / (2 * largest_variance(problem)) if np.ptp(problem.X, axis=0).any() else self.beta
-        raises = math.ceil(max(math.log(self.beta / first) / math.log(self.anneal), 0))
-        betas = (*(first * self.anneal**i for i in range(raises)), self.beta)
+        variance, last = largest_variance(problem), math.log(self.beta)
+        first = -math.log(2) - math.log(variance) if variance > 0 else last
+        raises = math.ceil(max(last - first, 0.0) / math.log(self.anneal))
+        if raises > MOST_RAISES:
+            raise ValueError(f"anneal is {self.anneal}, by which β would be raised {raises} times; "
+                             f"take a larger factor, so that {MOST_RAISES} do")  # fmt: skip
+        betas = (*(math.exp(first + i * math.log(self.anneal)) for i in range(raises)), self.beta)
         return tuple(replace(self, beta=float(beta), anneal=None) for beta in betas)
 
     def __call__(self, problem: Problem, state: SoftState) -> tuple[float, float]:

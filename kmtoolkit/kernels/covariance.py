@@ -9,6 +9,7 @@ from scipy.linalg import lapack
 __all__ = ["above_floor", "at_floor", "factorize", "log_dets", "shape_of", "spelt_squares", "traces"]
 
 AT_FLOOR = 1 + 1e-9
+SINGULAR = 2.0**-46  # times the largest eigenvalue
 
 
 def shape_of(covariance: str, k: int, d: int) -> tuple[int, ...]:
@@ -34,8 +35,9 @@ def above_floor(covariances: np.ndarray, floor: np.ndarray) -> np.ndarray:
         return covariances
     except np.linalg.LinAlgError:
         values, vectors = np.linalg.eigh(scaled)
-    low = values[:, 0] < AT_FLOOR
-    raised = (vectors[low] * np.maximum(values[low], AT_FLOOR)[:, np.newaxis]) @ vectors[low].transpose(0, 2, 1)
+    least = np.maximum(AT_FLOOR, SINGULAR * values[:, -1:])  # rounding tells no less from 0
+    low = values[:, 0] < least[:, 0]
+    raised = (vectors[low] * np.maximum(values, least)[low][:, np.newaxis]) @ vectors[low].transpose(0, 2, 1)
     result = covariances.copy()
     result[low] = (raised + raised.transpose(0, 2, 1)) / 2 * unit * unit[:, np.newaxis]
     return result
@@ -47,8 +49,8 @@ def at_floor(covariances: np.ndarray, floor: np.ndarray) -> np.ndarray:
         low: np.ndarray = covariances <= (floor if covariances.shape[1] == len(floor) else floor.mean())
         return np.any(low, axis=1)
     unit = np.sqrt(floor)
-    least: np.ndarray = np.linalg.eigvalsh(covariances / unit / unit[:, np.newaxis])[:, 0]
-    return least <= 1 + 1e-6
+    values: np.ndarray = np.linalg.eigvalsh(covariances / unit / unit[:, np.newaxis])
+    return values[:, 0] <= 1 + 1e-6 + 2 * SINGULAR * values[:, -1]
 
 
 def factorize(covariances: np.ndarray) -> np.ndarray | None:

@@ -129,7 +129,7 @@ class SoftBooks:
         return ask_for_rows(self.objective, self.problem, self.state, counts, ask, repairs)
 
     def repair(self, plan: list[tuple[int, int]], assign: Callable[[], tuple[Any, Work]], row: Row) -> Step:
-        """Put empty clusters on rows, with the weight of these, and let rows be shared anew; undone if F rises."""
+        """Put empty clusters on rows, with the weight of these, and let rows be shared anew; undone unless F falls."""
         state, total = self.state, float(self.problem.sample_weight.sum())
         self.remember()
         for at, cluster in plan:
@@ -157,7 +157,7 @@ class SoftBooks:
     def kick(
         self, group: np.ndarray, rng: np.random.Generator, assign: Callable[[], tuple[Any, Work]], row: Row
     ) -> Step:
-        """Move the centers of a group a little apart, and let rows be shared anew; undone if F rises.
+        """Move the centers of a group a little apart, and let rows be shared anew; undone unless F falls.
 
         Where centers coincide no update tells them apart, even if F would be less with them apart. F falls most along
         the longest axis of their rows, which two power iterations from a random mixture of rows lead to.
@@ -186,10 +186,10 @@ class SoftBooks:
         self.before_repair |= {name: getattr(self.state, name).copy() for name in names}
 
     def tried(self, assign: Callable[[], tuple[Any, Work]], row: Row, many: int) -> Step:
-        """Assign after ``many`` centers were moved on trial; they are moved back if F rises."""
+        """Assign after ``many`` centers were moved on trial; they are moved back unless F falls beyond rounding."""
         shifts(self.shared["centers"], self.state.centers, self.state.shift)
         step = self.take(*assign(), row, first=False)
-        if step.drop >= -step.noise:
+        if step.drop > step.noise:
             return step
         self.undo_repair()
         return Step(0.0, refused=many, work=step.work)

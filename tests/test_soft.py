@@ -227,8 +227,9 @@ def test_annealing_at_any_scale_and_with_clusters_dropped():
         start = np.tile(X.mean(axis=0), (2, 1))
         result = km.soft_kmeans(X, 2, beta=beta, anneal=1.3, weights="uniform", init_centers=start, rng=0)
         assert np.ptp(result.centers[:, 1]) > 20 * scale
-    dropped = km.soft_kmeans([[0.0], [1.0], [2.0], [100.0]], 4, beta=1000.0, anneal=1e6, weights="uniform", empty="drop",
-                             init_centers=[[200.0], [200.0], [1.5], [50.0]], rng=0)  # fmt: skip
+    start = [[200.0], [200.0], [1.5], [50.0]]
+    dropped = km.soft_kmeans([[0.0], [1.0], [2.0], [100.0]], 4, beta=1000.0, anneal=1e6, weights="uniform",
+                             empty="drop", init_centers=start, rng=0)  # fmt: skip
     assert dropped.trace.is_monotone
     constant = km.soft_kmeans(np.full((3, 1), 0.1), 2, beta=1.0, anneal=2.0, rng=0)
     assert constant.objective_model.beta == 1.0

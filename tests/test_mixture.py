@@ -333,7 +333,7 @@ def test_numbers_of_free_parameters():
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"covariance": "ful"}, "covariance is 'ful'; it must be one of 'full', .*; did you mean 'full'?"),
+        ({"covariance": "diagonal"}, "covariance is 'diagonal'; it must be one of 'full', .*; did you mean 'diag'?"),
         ({"covariance": 3}, "covariance is 3; it must be one of"),
         ({"floor": -1}, "floor is -1; it must be finite and not negative"),
         ({"floor": "low"}, "floor is 'low' of type str"),

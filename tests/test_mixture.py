@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from sklearn.mixture import GaussianMixture
 
 import kmtoolkit as km
 from kmtoolkit.kernels.jit import most_threads
@@ -83,10 +84,9 @@ def test_free_energy_is_minus_the_log_likelihood(covariance):
 @pytest.mark.parametrize("covariance", ["full", "diag", "tied", "spherical"])
 def test_scikit_learn_agrees(covariance):
     """From the same start, with nothing added to covariances, the same likelihood and parameters to 1e-6."""
-    mixture = pytest.importorskip("sklearn.mixture")
     start = start_of(covariance)
     matrices = covariance in ("full", "tied")
-    theirs = mixture.GaussianMixture(
+    theirs = GaussianMixture(
         3, covariance_type=covariance, tol=0, reg_covar=0, max_iter=30, means_init=START, weights_init=[0.5, 0.3, 0.2],
         precisions_init=np.linalg.inv(start) if matrices else 1 / start,
     )  # fmt: skip

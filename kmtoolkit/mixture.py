@@ -83,7 +83,8 @@ class GaussianMixture(SoftObjective):
     def begin(self, problem: Problem, box: np.ndarray, given: Theta) -> MixtureState:
         """The state before the first assignment.
 
-        Covariances that are not given are those of the rows about their means by nearest center, all together.
+        Covariances that are not given are those of the rows about the nearest center, all clusters together. A center
+        beyond the box of the rows counts as the point of the box nearest to it, so that no start is too wide for floats.
         """
         k, (n, d) = problem.k, problem.X.shape
         shape = shape_of(self.covariance, k, d)
@@ -95,9 +96,7 @@ class GaussianMixture(SoftObjective):
             theta |= {"covariances": round_ones.copy(), "factors": round_ones.copy()}
             state = self.blank(n, theta, self.origin(box), floor)
             state.labels[:] = self.nearest(problem.X, state.centers)
-            first = self._gather(problem, state, AS_LABELED)
-            held = np.maximum(first.mass, np.finfo(float).tiny)[:, np.newaxis]
-            statistics = self._gather(problem, state, AS_LABELED, state.centers + first.first / held)
+            statistics = self._gather(problem, state, AS_LABELED, np.clip(state.centers, *box.astype(np.float64)))
             pooled = self._scatter(statistics).sum(axis=0, keepdims=True) / statistics.mass.sum()
             pooled = above_floor(pooled / (d if shape[1:] == (1,) else 1), floor)
             theta["covariances"] = np.broadcast_to(pooled, shape).copy()

@@ -84,7 +84,7 @@ class GaussianMixture(SoftObjective):
         """The state before the first assignment.
 
         Covariances that are not given are those of the rows about the nearest center, all clusters together. A center
-        beyond the box of the rows counts as the point of the box nearest to it, so that no start is too wide for floats.
+        beyond the box of the rows counts as the point of the box nearest to it, so no start is too wide for floats.
         """
         k, (n, d) = problem.k, problem.X.shape
         shape = shape_of(self.covariance, k, d)

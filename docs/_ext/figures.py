@@ -20,13 +20,14 @@ def phases_of_soft_kmeans() -> None:
     first = 1 / (2 * X.var())
     seen: dict[int, np.ndarray] = {}  # centers by iteration; the first of several are those that had converged
     fit: Any = km.soft_kmeans(
-        X, k, beta=200 * first, anneal=times, tol=1e-10, rng=3, init_centers=np.full((k, 1), X.mean()),
+        X, k, beta=200 * first, weights="uniform", anneal=times, tol=1e-10, rng=3,
+        init_centers=np.full((k, 1), X.mean()),
         callback=lambda now: seen.setdefault(now.n_iter, now.centers.copy()) is None,
     )  # fmt: skip
     ends = [*fit.trace.iteration[fit.trace.phase == "anneal"], fit.n_iter]
     betas = [*first * times ** np.arange(len(ends) - 1), 200 * first]
     softer = first * np.linspace(0.4, 0.9, 6)
-    below = [km.soft_kmeans(X, k, beta=beta, tol=1e-10, rng=0).centers for beta in softer]
+    below = [km.soft_kmeans(X, k, beta=beta, weights="uniform", tol=1e-10, rng=0).centers for beta in softer]
     paths = np.array([*below, *(seen[i] for i in ends)])[:, :, 0]
     _, axes = plt.subplots(figsize=(7.2, 3.6))
     axes.axvline(first, color=GRAY, linestyle="--", linewidth=1)

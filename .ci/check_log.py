@@ -1,6 +1,6 @@
 """Check a pytest log: every skip is printed, and listed with its reason; every combination of strategies was tried.
 
-    python .ci/check_log.py LOG
+    python .ci/check_log.py LOG [--without-properties]
 
 A line of skips.txt is "FILE: REASON", as pytest's summary has them, without the count and the line number.
 """
@@ -21,7 +21,8 @@ def main() -> int:
     skips = [f"{file}: {reason}" for file, reason in SKIP.findall(log)]
     unlisted = [skip for skip in skips if skip not in listed]
     tallies = [tuple(map(int, tally)) for tally in TALLY.findall(log)]
-    complete = bool(tallies) and all(tried == total and examples >= 20 * total for tried, total, examples in tallies)
+    enough = all(tried == total and examples >= 20 * total for tried, total, examples in tallies)
+    complete = "--without-properties" in sys.argv[2:] or (bool(tallies) and enough)
     for skip in skips:
         sys.stdout.write(f"skipped: {skip}\n")
     sys.stdout.write(f"{len(skips)} skips, {len(unlisted)} of them not listed in .ci/skips.txt\n")

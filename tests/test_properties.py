@@ -19,7 +19,7 @@ def describe(combination):
     return " × ".join(combination)
 
 
-@pytest.mark.parametrize("examples", [20, pytest.param(40, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [20, pytest.param(30, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("combination", fitting(), ids=describe)
 def test_every_combination(combination, examples, tally):
     """Monotone trace, exact last entry, labels that predict gives, no needless empty cluster, and an end."""

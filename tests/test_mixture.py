@@ -272,8 +272,10 @@ def test_rounding_of_tight_clusters_far_from_each_other():
     rng, s = np.random.default_rng(5), 1e-6
     X = np.concatenate([1 / 3 + s * rng.normal(size=(50, 1)), -1 + s * rng.normal(size=(50, 1))])
     start = [[1 / 3 + 3 * s], [-1 - 3 * s]]
-    result = km.gaussian_mixture(X, 2, covariance="spherical", floor=0, init_centers=start, tol=0, max_iter=20)
-    assert result.trace.is_monotone
+    for covariance in ("spherical", "diag", "full"):
+        result = km.gaussian_mixture(X, 2, covariance=covariance, floor=0, init_centers=start, tol=0, max_iter=20,
+                                     verify=True)  # fmt: skip
+        assert result.trace.is_monotone
 
 
 def test_a_component_of_one_row_is_at_the_floor():

@@ -163,7 +163,7 @@ class Descent:
         assert isinstance(books, SoftBooks)
         self.parts = self.parts._replace(assign=part)
         self.farthest = 0.0
-        self.add("anneal", part, books.stiffen(books.objective.of(part.run)), self.farthest)
+        self.add("anneal", part, books.stiffen(SoftKMeans.of(part.run)), self.farthest)
         self.open_assigner()
         self.assign("assign")
         self.kicks, self.annealed = books.together(), self.n_iter

@@ -11,7 +11,7 @@ import numpy as np
 
 from kmtoolkit.errors import RuleBroken
 from kmtoolkit.kernels.arithmetic import EPS
-from kmtoolkit.kernels.covariance import above_floor, factorize, log_dets, shape_of, spelt_squares, traces
+from kmtoolkit.kernels.covariance import above_floor, factorize, log_dets, shape_of, spelt_squares, times, traces
 from kmtoolkit.kernels.gaussian import (
     AS_LABELED,
     HARD,
@@ -204,16 +204,16 @@ class GaussianMixture(SoftObjective):
         around = np.sqrt((1 + LEFT) * np.maximum(self._second(state), 0) + mass[:, np.newaxis] * (e**2 + f**2))
         size = np.abs(before["centers"] - state.origin) + np.abs(state.centers - state.origin)
         size = (size + np.abs(state.centers) / 2) * np.sqrt(mass)[:, np.newaxis] / FOLDED
-        step, both = _times(old, e - f), np.abs(e) + np.abs(f)
-        drop = 0.5 * float((mass * (step * _times(old, e + f)).sum(axis=1)).sum())
-        reach = _times(np.abs(old), np.sqrt(mass)[:, np.newaxis] * both + around + size)
-        lost = float((np.sqrt(mass)[:, np.newaxis] * _times(np.abs(old), np.abs(e - f)) * reach).sum())
+        step, both = times(old, e - f), np.abs(e) + np.abs(f)
+        drop = 0.5 * float((mass * (step * times(old, e + f)).sum(axis=1)).sum())
+        reach = times(np.abs(old), np.sqrt(mass)[:, np.newaxis] * both + around + size)
+        lost = float((np.sqrt(mass)[:, np.newaxis] * times(np.abs(old), np.abs(e - f)) * reach).sum())
         if not np.array_equal(old, new):
             logs = log_dets(new, d) - log_dets(old, d)
             drop += float((mass * logs).sum() + 0.5 * (traces(old, state.scatter) - traces(new, state.scatter)).sum())
             for factors in (np.abs(old), np.abs(new)):
-                reach = _times(factors, around)
-                lost += float((reach * (reach + 2 * _times(factors, size))).sum())
+                reach = times(factors, around)
+                lost += float((reach * (reach + 2 * times(factors, size))).sum())
             lost += float((mass * (np.abs(log_dets(old, d)) + np.abs(log_dets(new, d)) + d)).sum())
         gain, terms = self.weights_drop(before["weights"], state)
         return Step(drop + gain, FOLDED * EPS * (lost + terms), lost + terms)
@@ -282,11 +282,6 @@ class HardGaussianMixture(GaussianMixture):
 def public_shape(covariance: str, k: int, d: int) -> tuple[int, ...]:
     """The shape in which users give and get the covariances of a type."""
     return {"full": (k, d, d), "tied": (d, d), "diag": (k, d), "spherical": (k,), "tied-spherical": ()}[covariance]
-
-
-def _times(factors: np.ndarray, vectors: np.ndarray) -> np.ndarray:
-    """Factors (k or 1, ...) times vectors (k, d)."""
-    return factors * vectors if factors.ndim == 2 else (factors @ vectors[:, :, np.newaxis])[:, :, 0]
 
 
 def _costs(X: np.ndarray, theta: Theta) -> np.ndarray:

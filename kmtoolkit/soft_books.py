@@ -19,7 +19,7 @@ from kmtoolkit.kernels.statistics import shifts
 from kmtoolkit.objectives import Step
 from kmtoolkit.problem import Problem, Work, read_only, read_only_state
 from kmtoolkit.registry import Row
-from kmtoolkit.soft import SoftObjective
+from kmtoolkit.soft import SoftKMeans, SoftObjective
 
 __all__ = ["SoftBooks"]
 
@@ -194,9 +194,10 @@ class SoftBooks:
         self.undo_repair()
         return Step(0.0, refused=many, work=step.work)
 
-    def stiffen(self, objective: SoftObjective) -> Step:
+    def stiffen(self, objective: SoftKMeans) -> Step:
         """Go over to the objective for the same shares with a larger β; how far F fell."""
-        step = self.objective.stiffened(objective, self)  # type: ignore[attr-defined]
+        assert isinstance(self.objective, SoftKMeans)
+        step = self.objective.stiffened(objective, self)
         self.objective, self.live = objective, self.live - step.drop
         self.pending += step.noise
         return step

@@ -6,7 +6,7 @@ Their number is that of the components, or 1 if it is one for all.
 import numpy as np
 from scipy.linalg import lapack
 
-__all__ = ["above_floor", "at_floor", "factorize", "log_dets", "shape_of", "spelt_squares", "traces"]
+__all__ = ["above_floor", "at_floor", "factorize", "log_dets", "shape_of", "spelt_squares", "times", "traces"]
 
 AT_FLOOR = 1 + 1e-9
 SINGULAR = 2.0**-46  # times the largest eigenvalue
@@ -82,6 +82,9 @@ def traces(factors: np.ndarray, scatter: np.ndarray) -> np.ndarray:
 
 def spelt_squares(factors: np.ndarray, deviations: np.ndarray) -> np.ndarray:
     """Σ (|L| s)² of each component (k,), for deviations s (k, d): what traces are added up from, without signs."""
-    if factors.ndim == 2:
-        return np.square(factors * deviations).sum(axis=1)
-    return np.square((np.abs(factors) @ deviations[:, :, np.newaxis])[:, :, 0]).sum(axis=1)
+    return np.square(times(np.abs(factors), deviations)).sum(axis=1)
+
+
+def times(factors: np.ndarray, vectors: np.ndarray) -> np.ndarray:
+    """Factors (k or 1, ...) times vectors (k, d)."""
+    return factors * vectors if factors.ndim == 2 else (factors @ vectors[:, :, np.newaxis])[:, :, 0]

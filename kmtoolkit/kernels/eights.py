@@ -22,6 +22,7 @@ from kmtoolkit.kernels.vectors import (
     constant,
     convert,
     element,
+    loop,
     multiply_add,
     shuffle,
     splat,
@@ -31,7 +32,7 @@ from kmtoolkit.kernels.vectors import (
 
 __all__ = [
     "EIGHT", "INTEGERS", "VECTOR", "Least", "Room", "add_shares", "arrays_of", "empty_into_pairs", "everywhere", "line",
-    "loop", "room_of", "rows_to_centers", "take_rows", "write_labels",
+    "room_of", "rows_to_centers", "take_rows", "write_labels",
 ]  # fmt: skip
 
 EIGHT = 8
@@ -85,11 +86,6 @@ def arrays_of(context: Any, b: ir.IRBuilder, kind: Any, record: Any) -> SimpleNa
 def everywhere(value: float) -> ir.Constant:
     """A number in all lanes."""
     return ir.Constant(VECTOR, [float(value)] * EIGHT)
-
-
-def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int = 1) -> Any:
-    """A loop over int64 indices."""
-    return cgutils.for_range_slice(b, start, stop, constant(step), intp=INT64)
 
 
 def line(b: ir.IRBuilder, number: Any) -> Any:

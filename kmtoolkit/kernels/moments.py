@@ -19,13 +19,14 @@ from kmtoolkit.kernels import lanes
 from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.kernels.lanes import CENTER_LANES
 from kmtoolkit.kernels.vectors import (
-    INT64,
     MANY_REGISTERS,
     Array,
     constant,
+    loop,
     multiply_add,
     splat,
     transpose,
+    two_sum,
 )
 
 __all__ = ["DOWN", "FOUR", "STEP", "add_moments", "add_products", "corners", "standardize", "total", "whiten"]
@@ -43,11 +44,6 @@ def corners(wide: int) -> list[tuple[int, int]]:
     return [(line, column) for line in range(0, wide, DOWN) for column in range(0, line + DOWN, FOUR)]
 
 
-def _loop(b: ir.IRBuilder, start: Any, stop: Any, step: int) -> Any:
-    """A loop over int64 indices."""
-    return cgutils.for_range_slice(b, start, stop, constant(step), intp=INT64)
-
-
 def _number(b: ir.IRBuilder, array: Array, at: Any) -> Any:
     """One float64 in all lanes."""
     return splat(b, array.load(at, ir.DoubleType()), CENTER_LANES)
@@ -62,16 +58,13 @@ def _zeros(b: ir.IRBuilder, many: int) -> list[Any]:
 
 
 def _add_to_pairs(b: ir.IRBuilder, sums: list[Any], at: Any, total: Array, error: Array) -> None:
-    """Add the lanes of each vector up, and the sums to the pairs from ``at`` on (Knuth's two-sum)."""
+    """Add the lanes of each vector up, and the sums to the pairs from ``at`` on."""
     for group in range(0, len(sums), CENTER_LANES):
         lanes = transpose(b, [b.load(place) for place in sums[group : group + CENTER_LANES]])
         while len(lanes) > 1:
             lanes = [b.fadd(*lanes[i : i + 2]) for i in range(0, len(lanes), 2)]
         place = b.add(at, constant(group))
-        before = total.load(place, VECTOR)
-        after = b.fadd(before, lanes[0])
-        part = b.fsub(after, before)
-        rounding = b.fadd(b.fsub(before, b.fsub(after, part)), b.fsub(lanes[0], part))
+        after, rounding = two_sum(b, total.load(place, VECTOR), lanes[0])
         total.store(place, after)
         error.store(place, b.fadd(error.load(place, VECTOR), rounding))
 
@@ -87,17 +80,17 @@ def _whiten(typing: Any, points: Any, size: Any, center: Any, factor: Any, z: An
         x, mean, lower, moved, out = (Array(context, b, signature.args[a], args[a]) for a in (0, 2, 3, 4, 5))
         wide, block = x.shape
         zero = constant(0)
-        with _loop(b, zero, args[1], STEP) as (row, _):
+        with loop(b, zero, args[1], STEP) as (row, _):
             places = [b.add(row, constant(v * CENTER_LANES)) for v in range(VECTORS)]
-            with _loop(b, zero, wide, 1) as (feature, _):
+            with loop(b, zero, wide, 1) as (feature, _):
                 middle, line = _number(b, mean, feature), b.mul(feature, block)
                 for place in places:
                     at = b.add(line, place)
                     moved.store(at, b.fsub(x.load(at, VECTOR), middle))
             lengths = _zeros(b, VECTORS)
-            with _loop(b, zero, wide, FOUR) as (top, _):
+            with loop(b, zero, wide, FOUR) as (top, _):
                 sums = _zeros(b, FOUR * VECTORS)
-                with _loop(b, zero, b.add(top, constant(FOUR)), 1) as (feature, _):
+                with loop(b, zero, b.add(top, constant(FOUR)), 1) as (feature, _):
                     line = b.mul(feature, block)
                     values = [moved.load(b.add(line, place), VECTOR) for place in places]
                     for f in range(FOUR):
@@ -121,9 +114,9 @@ def _standardize(typing: Any, points: Any, size: Any, center: Any, factor: Any, 
     def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
         x, mean, scale, out = (Array(context, b, signature.args[a], args[a]) for a in (0, 2, 3, 4))
         wide, block = x.shape
-        with _loop(b, constant(0), args[1], STEP) as (row, _):
+        with loop(b, constant(0), args[1], STEP) as (row, _):
             lengths = _zeros(b, VECTORS)
-            with _loop(b, constant(0), wide, 1) as (feature, _):
+            with loop(b, constant(0), wide, 1) as (feature, _):
                 middle, entry, line = _number(b, mean, feature), _number(b, scale, feature), b.mul(feature, block)
                 for v, length in enumerate(lengths):
                     at = b.add(b.add(line, row), constant(v * CENTER_LANES))
@@ -150,12 +143,12 @@ def _moments(
             Array(context, b, signature.args[a], args[a]) for a in (0, 2, 3, 4, 5, 6)
         )
         wide, block = x.shape
-        with _loop(b, constant(0), wide, FOUR) as (top, _):
+        with loop(b, constant(0), wide, FOUR) as (top, _):
             features = [b.add(top, constant(f)) for f in range(FOUR)]
             middles = [_number(b, mean, feature) for feature in features]
             lines = [b.mul(feature, block) for feature in features]
             sums = _zeros(b, 2 * FOUR)
-            with _loop(b, constant(0), args[1], CENTER_LANES) as (row, _):
+            with loop(b, constant(0), args[1], CENTER_LANES) as (row, _):
                 share = parts.load(row, VECTOR)
                 for f, (middle, line) in enumerate(zip(middles, lines, strict=True)):
                     at = b.add(line, row)
@@ -180,13 +173,13 @@ def _products(typing: Any, z: Any, size: Any, shares: Any, total: Any, error: An
         tile = cgutils.alloca_once_value(b, constant(0))
         b.store(constant(0), tile)
         with (
-            _loop(b, constant(0), wide, DOWN) as (line, _),
-            _loop(b, constant(0), b.add(line, constant(DOWN)), FOUR) as (column, _),
+            loop(b, constant(0), wide, DOWN) as (line, _),
+            loop(b, constant(0), b.add(line, constant(DOWN)), FOUR) as (column, _),
         ):
             left = [b.mul(b.add(line, constant(f)), block) for f in range(DOWN)]
             right = [b.mul(b.add(column, constant(f)), block) for f in range(FOUR)]
             sums = _zeros(b, DOWN * FOUR)
-            with _loop(b, constant(0), args[1], CENTER_LANES) as (row, _):
+            with loop(b, constant(0), args[1], CENTER_LANES) as (row, _):
                 share = parts.load(row, VECTOR)
                 values = [x.load(b.add(at, row), VECTOR) for at in right]
                 for f, at in enumerate(left):

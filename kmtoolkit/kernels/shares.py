@@ -7,9 +7,9 @@ from llvmlite import ir
 from numba.core import cgutils, types
 from numba.extending import intrinsic
 
-from kmtoolkit.kernels.eights import EIGHT, VECTOR, Least, arrays_of, everywhere, line, loop
+from kmtoolkit.kernels.eights import EIGHT, VECTOR, Least, arrays_of, everywhere, line
 from kmtoolkit.kernels.elementary import exp_of, log_of
-from kmtoolkit.kernels.vectors import INT64, Array, constant, multiply_add, splat, two_sum
+from kmtoolkit.kernels.vectors import INT64, Array, constant, loop, multiply_add, splat, two_sum
 
 __all__ = ["share_by_cost", "share_by_ratio"]
 

@@ -13,7 +13,7 @@ from numba.core.codegen import get_host_cpu_features
 
 __all__ = [
     "HAS_FMA", "INT32", "INT64", "LINE_BYTES", "MANY_REGISTERS", "VECTOR_BYTES", "Array", "constant", "convert",
-    "element", "least_of", "lesser", "literal", "multiply_add", "shuffle", "splat", "transpose",
+    "element", "least_of", "lesser", "literal", "loop", "multiply_add", "shuffle", "splat", "transpose",
     "two_sum",
 ]  # fmt: skip
 
@@ -37,6 +37,11 @@ INT64, INT32 = ir.IntType(64), ir.IntType(32)
 def constant(value: int) -> ir.Constant:
     """An int64 as LLVM has it."""
     return ir.Constant(INT64, value)
+
+
+def loop(b: ir.IRBuilder, start: Any, stop: Any, step: int = 1) -> Any:
+    """A loop over int64 indices."""
+    return cgutils.for_range_slice(b, start, stop, constant(step), intp=INT64)
 
 
 def literal(*sizes: Any) -> bool:

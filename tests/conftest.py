@@ -1,15 +1,21 @@
-"""Settings of the test session, and the tally that CI prints."""
+"""Settings of the test session: how it uses the processors, what runs alone, and the tally that CI prints."""
 
 import os
 import signal
-from dataclasses import dataclass, field
+import subprocess
+import sys
+import tempfile
+from collections import Counter
 from itertools import product
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from kmtoolkit import registry
 from kmtoolkit.kernels import grid, jit
+
+BOUNDS_CHECKED = os.environ.get("NUMBA_BOUNDSCHECK") == "1"
 
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as a shell leaves it for what runs in the background
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -24,12 +30,42 @@ settings.register_profile(
 settings.load_profile("kmtoolkit")
 
 
-@dataclass
-class Tally:
-    """How much the property tests have tried."""
+@pytest.fixture(autouse=True)
+def _registry_stays_as_it_was(monkeypatch):
+    """Strategies that a test registers are gone after it."""
+    monkeypatch.setattr(registry, "_rows", registry._rows.copy())
+    monkeypatch.setattr(registry, "_targets", registry._targets.copy())
 
-    combinations: set = field(default_factory=set)
-    examples: int = 0
+
+@pytest.fixture
+def thin_slices(monkeypatch):
+    """Every sweep is cut into many chunks and slices, however small it is."""
+    monkeypatch.setattr(grid, "OPERATIONS_PER_CHUNK", 64)
+    monkeypatch.setattr(grid, "OPERATIONS_PER_SLICE", 64)
+
+
+def pytest_report_header():
+    """What the kernels run on: never by accident."""
+    if jit.plain_python:
+        return "kernels: plain Python"
+    how = f"compiled, {jit.launch()}, at most {jit.most_threads()} threads"
+    return [f"kernels: {how}{', bounds checked' if BOUNDS_CHECKED else ''}", f"kernel cache: {kernel_cache()}"]
+
+
+def kernel_cache():
+    """The folder of the first kernel, or why there is none."""
+    folder = getattr(jit.COMPILED[0]._cache, "cache_path", None)
+    if folder is None:
+        return "none, every process compiles; set NUMBA_CACHE_DIR to a folder that can be written"
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        return f"none, every process compiles: {error}; set NUMBA_CACHE_DIR to a folder that can be written"
+    return folder
+
+
+# combinations of strategies, and how many of them were tried
 
 
 def fitting():
@@ -46,42 +82,101 @@ def fits(names):
     return True
 
 
-def pytest_configure(config):
-    config.stash[TALLY] = Tally()
-
-
-TALLY = pytest.StashKey[Tally]()
-
-
-@pytest.fixture(autouse=True)
-def _registry_stays_as_it_was(monkeypatch):
-    """Strategies that a test registers are gone after it."""
-    monkeypatch.setattr(registry, "_rows", registry._rows.copy())
-    monkeypatch.setattr(registry, "_targets", registry._targets.copy())
-
-
-def pytest_report_header():
-    """What the kernels run on: never by accident."""
-    how = "plain Python" if jit.plain_python else f"compiled, {jit.launch()}, at most {jit.most_threads()} threads"
-    return f"kernels: {how}{', bounds checked' if os.environ.get('NUMBA_BOUNDSCHECK') == '1' else ''}"
-
-
-@pytest.fixture
-def thin_slices(monkeypatch):
-    """Every sweep is cut into many chunks and slices, however small it is."""
-    monkeypatch.setattr(grid, "OPERATIONS_PER_CHUNK", 64)
-    monkeypatch.setattr(grid, "OPERATIONS_PER_SLICE", 64)
+TALLY = pytest.StashKey[Counter]()
 
 
 @pytest.fixture
 def tally(request):
-    return request.config.stash[TALLY]
+    """Add combinations that are tried; those of all workers are counted together."""
+
+    class Tally:
+        def add(self, combination):
+            request.config.stash[TALLY][tuple(combination)] += 1
+
+    return Tally()
+
+
+def pytest_configure(config):
+    config.stash[TALLY] = Counter()
 
 
 def pytest_terminal_summary(terminalreporter, config):
-    tally = config.stash[TALLY]
-    if tally.combinations:
-        tried, total = len(tally.combinations), len(fitting())
-        terminalreporter.write_line(
-            f"properties: {tried} of {total} combinations of strategies, {tally.examples} examples"
-        )
+    tried = config.stash[TALLY]
+    if not tried:
+        return
+    for what, part in {"triples of assigner, updater and handler": slice(1, 4),
+                       "pairs of initializer and assigner": slice(2)}.items():  # fmt: skip
+        counts = Counter({combination[part]: 0 for combination in fitting()})
+        for combination, examples in tried.items():
+            counts[combination[part]] += examples
+        met, least = sum(count > 0 for count in counts.values()), min(counts.values())
+        terminalreporter.write_line(f"properties: {met} of {len(counts)} {what}, each by {least} examples or more")
+
+
+# all processors: workers run the tests, but for those that are alone
+
+ALONE = pytest.StashKey[bool]()
+WORKERS = {"NUMBA_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}  # threads of one must not spin beside another's
+
+
+def pytest_xdist_auto_num_workers():
+    """One for each processor; more than eight would compile the same kernels and little else."""
+    affinity = getattr(os, "sched_getaffinity", None)
+    return min(len(affinity(0)) if affinity else os.cpu_count() or 1, 8)
+
+
+def pytest_xdist_setupnodes(config):
+    """What workers inherit; and the kernels, so that they need not all compile them."""
+    config.stash[ALONE] = True
+    for name, value in WORKERS.items():
+        os.environ.setdefault(name, value)
+    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+    if whole and not jit.plain_python:
+        warm()
+
+
+def warm():
+    """Compile the kernels of all strategies: those of each dtype in a process of its own."""
+    program = str(Path(__file__).with_name("warm.py"))
+    running = [subprocess.Popen([sys.executable, program, dtype]) for dtype in ("float64", "float32")]
+    failed = [process.args for process in running if process.wait()]
+    if failed:
+        pytest.exit(f"the kernels could not be compiled: {failed}", returncode=1)
+
+
+def pytest_collection_modifyitems(config, items):
+    """Workers leave out what is to run alone; elsewhere it comes last."""
+    alone = [item for item in items if item.get_closest_marker("alone")]
+    others = [item for item in items if not item.get_closest_marker("alone")]
+    if hasattr(config, "workerinput"):
+        items[:] = others
+    elif config.stash.get(ALONE, False):
+        items[:] = alone
+    else:
+        items[:] = others + alone
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtestloop(session):
+    """After the workers have ended, this process runs what is alone: tests of signals, threads and memory."""
+    done = yield
+    if session.config.stash.get(ALONE, False) and not (session.shouldstop or session.shouldfail):
+        by_workers = session.testscollected
+        session.perform_collect()
+        session.testscollected += by_workers
+        for item, after in zip(session.items, [*session.items[1:], None], strict=False):
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=after)
+            if session.shouldstop or session.shouldfail:
+                break
+    return done
+
+
+def pytest_sessionfinish(session):
+    if hasattr(session.config, "workeroutput"):
+        session.config.workeroutput["tally"] = list(session.config.stash[TALLY].items())
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node):
+    for combination, examples in getattr(node, "workeroutput", {}).get("tally", []):
+        node.config.stash[TALLY][tuple(combination)] += examples

@@ -74,7 +74,7 @@ def fits(draw):
     return X, k, dict(start=start, weights=weights, empty=empty, rng=seed, verify=True)
 
 
-@pytest.mark.parametrize("examples", [8 if plain_python else 40, pytest.param(200, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [8 if plain_python else 40, pytest.param(200, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(
     "cut_fine", [False, pytest.param(True, marks=pytest.mark.slow)], ids=["as it is", "tiles and chunks"]
 )
@@ -142,7 +142,7 @@ def large(seed):
 
 
 @pytest.mark.compiled
-@pytest.mark.parametrize("seeds", [(0, 7), pytest.param(range(60), marks=pytest.mark.slow)], ids=["few", "many"])
+@pytest.mark.parametrize("seeds", [(0, 7), pytest.param(range(60), marks=pytest.mark.exhaustive)], ids=["few", "many"])
 @every
 def test_thousands_of_rows(row, seeds, monkeypatch):
     for seed in seeds:

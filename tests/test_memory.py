@@ -7,10 +7,10 @@ import pytest
 
 import kmtoolkit as km
 
+pytestmark = [pytest.mark.compiled, pytest.mark.alone]
 N = 200_000
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("covariance", ["full", "diag"])
 def test_em_keeps_no_responsibilities(covariance):
     """Beside the rows a mixture has some bytes a row, and sums of k d² numbers a chunk: not n k."""
@@ -27,7 +27,6 @@ def test_em_keeps_no_responsibilities(covariance):
     assert peak < 40 * N + 5_000_000 < 8 * N * k / 3
 
 
-@pytest.mark.compiled
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("weighted", [False, True])
 @pytest.mark.parametrize("assign", ["dense", "hamerly", "tree"])

@@ -1,55 +1,93 @@
-"""What every combination of strategies owes its users, on data made to be awkward."""
+"""What strategies owe their users together, on data made to be awkward.
+
+An initializer touches a fit by its centers alone; assigner, updater and handler meet in every half-step. So every
+triple of these is tried with the initializer drawn, every initializer with the triple drawn, and every pair of
+initializer and assigner once. The product of all four roles is searched by ``pytest -m exhaustive``.
+"""
 
 import numpy as np
 import pytest
 import reference
-from conftest import fitting
-from hypothesis import assume, given, settings
+from conftest import BOUNDS_CHECKED, fitting
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 import kmtoolkit as km
 from kmtoolkit import testing
+from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.mixture import COVARIANCES
 from kmtoolkit.registry import ROLES, resolve
 
 SOFT_STEPS, MIXTURE_STEPS = 4, 2  # a soft fit may go on for long, and mixtures have many combinations
+SLOWLY = plain_python or BOUNDS_CHECKED  # the same code as elsewhere
+OF_TRIPLE, OF_INITIALIZER, OF_COMBINATION = (3, 6, 3) if SLOWLY else (12, 45, 20)  # examples
+
+COMBINATIONS = fitting()
+INITIALIZERS: dict[tuple[str, ...], list[str]] = {}  # that fit a triple of assigner, updater and handler
+for init, *triple in COMBINATIONS:
+    INITIALIZERS.setdefault(tuple(triple), []).append(init)
+GROUPS = (np.repeat([[0.0, 0.0], [9.0, 0.0], [0.0, 9.0]], 4, axis=0) + np.arange(24.0).reshape(12, 2) % 5, 4, None)
 
 
 def describe(combination):
     return " × ".join(combination)
 
 
-@pytest.mark.parametrize("examples", [20, pytest.param(30, marks=pytest.mark.slow)])
-@pytest.mark.parametrize("combination", fitting(), ids=describe)
-def test_every_combination(combination, examples, tally):
+def search(combinations, examples, tally, always=()):
+    """Try combinations drawn from a list on problems without end, and those named always once each."""
+
+    @settings(max_examples=examples)
+    @given(
+        combination=st.sampled_from(combinations), problem=testing.problems(), tol=st.sampled_from([0.0, 1e-4]),
+        seed=st.integers(0, 2**16),
+    )  # fmt: skip
+    def check(combination, problem, tol, seed):
+        tally.add(combination)
+        check_fit(combination, problem, tol, seed)
+
+    for combination in always:
+        check = example(combination=combination, problem=GROUPS, tol=0.0, seed=0)(check)
+    check()
+
+
+@pytest.mark.parametrize("triple", INITIALIZERS, ids=describe)
+def test_every_triple(triple, tally):
+    """Each meets some of the initializers that fit its assigner for sure; together its triples meet them all."""
+    inits, alike = INITIALIZERS[triple], [other for other in INITIALIZERS if other[0] == triple[0]]
+    always = [(init, *triple) for init in inits[alike.index(triple) :: len(alike)]]
+    search([(init, *triple) for init in inits], OF_TRIPLE, tally, always)
+
+
+@pytest.mark.parametrize("init", km.available("initializer")["initializer"])
+def test_every_initializer(init, tally):
+    search([each for each in COMBINATIONS if each[0] == init], OF_INITIALIZER, tally)
+
+
+@pytest.mark.exhaustive
+@pytest.mark.parametrize("combination", COMBINATIONS, ids=describe)
+def test_every_combination(combination, tally):
+    search([combination], OF_COMBINATION, tally)
+
+
+def check_fit(combination, problem, tol, seed):
     """Monotone trace, exact last entry, labels that predict gives, no needless empty cluster, and an end."""
     init, assign, update, empty = combination
     rows = [resolve(role, name).row for role, name in zip(ROLES, combination, strict=True)]
     columns = min((row.columns for row in rows if row.columns is not None), default=None)
-    tally.combinations.add(combination)
-
-    @settings(max_examples=20 if assign.endswith("gaussian") else examples)
-    @given(problem=testing.problems(), tol=st.sampled_from([0.0, 1e-4]), seed=st.integers(0, 2**16))
-    def check(problem, tol, seed):
-        tally.examples += 1
-        X, k, w = problem
-        X = X[:, :columns]
-        if rows[1].soft:
-            check_soft_fit(combination, X, k, w, tol, seed)
-            return
-        solver = km.Solver(init, assign, update, empty, tol=tol, rng=seed, max_iter=10_000, verify=True)
-        try:
-            result = solver.fit(X, k, sample_weight=w)
-        except km.EmptyClusterError:
-            assert empty == "error"
-            kept = km.Solver(init, assign, update, "keep", tol=tol, rng=seed, max_iter=10_000).fit(
-                X, k, sample_weight=w
-            )
-            assert kept.trace.empty.any()
-            return
-        check_result(result, X, k, np.ones(len(X)) if w is None else w, resolve("empty_handler", empty).row)
-
-    check()
+    X, k, w = problem
+    X = X[:, :columns]
+    if rows[1].soft:
+        check_soft_fit(combination, X, k, w, tol, seed)
+        return
+    solver = km.Solver(init, assign, update, empty, tol=tol, rng=seed, max_iter=10_000, verify=True)
+    try:
+        result = solver.fit(X, k, sample_weight=w)
+    except km.EmptyClusterError:
+        assert empty == "error"
+        kept = km.Solver(init, assign, update, "keep", tol=tol, rng=seed, max_iter=10_000).fit(X, k, sample_weight=w)
+        assert kept.trace.empty.any()
+        return
+    check_result(result, X, k, np.ones(len(X)) if w is None else w, resolve("empty_handler", empty).row)
 
 
 def check_result(result, X, k, w, handler):

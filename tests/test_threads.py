@@ -8,7 +8,7 @@ import processes
 import pytest
 from processes import FIT, python
 
-pytestmark = pytest.mark.compiled
+pytestmark = [pytest.mark.compiled, pytest.mark.alone]
 LAYERS = ["omp", "workqueue", "tbb"]
 
 

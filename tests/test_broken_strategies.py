@@ -392,6 +392,14 @@ def test_an_updater_that_does_not_descend():
     kept("updater", overshooting, "returns-what-its-role-returns", "same-bits-again", "weighted-rows-are-copies")
 
 
+@pytest.mark.parametrize("family", [km.State, km.SoftState, km.MixtureState])
+def test_a_handler_that_fails_with_some_partners(family):
+    def fails(problem, state, d, free, rng):
+        return -1 if isinstance(state, family) else int(np.flatnonzero(free)[0])
+
+    assert "returned row -1" in verdict("empty_handler", fails, "descends-with-every-partner")
+
+
 def creeping(problem, state):
     before = state.centers.copy()
     mean(problem, state)

@@ -71,7 +71,7 @@ class Rule:
         choices = cover(strategy) if self.partners else []
 
         def judge_with_partners(strategy: Strategy, case: Case) -> None:
-            self.judge(strategy, case, choices[case.seed // 2 % len(choices)])  # the last bit is left to the rule
+            self.judge(strategy, case, choices[case.seed % len(choices)])
 
         judge = judge_with_partners if self.partners else self.judge
         found = smallest(judge, strategy, self._known(len(choices)), examples, shrinking)
@@ -79,10 +79,10 @@ class Rule:
             raise ConformanceError(report(self.name, self.sentence, strategy, *found))
 
     def _known(self, choices: int) -> list[Case]:
-        """The cases that are always tried; their seeds reach every choice of partners, with an even and an odd one."""
+        """The cases that are always tried; their seeds reach every choice of partners."""
         if self.cases in MADE:
             return [MADE[self.cases]()]
-        turns = max(len(zoo()), 2 * choices)
+        turns = max(len(zoo()), choices)
         known = [replace(zoo()[turn % len(zoo())], seed=turn) for turn in range(turns)]
         return sorted(known, key=lambda case: case.size)  # the first that breaks the rule is the smallest
 

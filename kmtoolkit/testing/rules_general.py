@@ -139,8 +139,12 @@ def descends_with_every_partner(strategy: Strategy, case: Case, partners: dict[s
     options: dict[str, Any] = {**partners, "max_iter": ENOUGH}
     if strategy.row.soft or resolve("assigner", options.get("assign", "auto")).row.soft:
         options["tol"] = 1e-5  # without it, falls get smaller without end
-    if case.seed % 2:
-        options["init_centers"] = None  # so that the partner's initializer is asked
+    _judge_descent(strategy, case, options)
+    if case.init_centers is not None:
+        _judge_descent(strategy, case, {**options, "init_centers": None})  # so that the partner's initializer is asked
+
+
+def _judge_descent(strategy: Strategy, case: Case, options: dict[str, Any]) -> None:
     code = call(**options)
     try:
         result = settled(strategy, case, **options, strict=True)

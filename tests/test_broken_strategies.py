@@ -17,6 +17,7 @@ import pytest
 import kmtoolkit as km
 from kmtoolkit import testing
 from kmtoolkit.testing.checks import prepared
+from kmtoolkit.testing.search import SHRINKING
 
 pytestmark = pytest.mark.compiled
 
@@ -31,12 +32,15 @@ def mean(problem, state):
     state.centers[live] = state.origin + state.sums[live] / state.mass[live, None]
 
 
-def verdict(role, strategy, name, process=False):
-    """What the rule says of a strategy that must break it; its snippet, maybe in a new process, ends in an error."""
+def verdict(role, strategy, name, process=False, shrinking=0):
+    """What the rule says of a strategy that must break it; its snippet, maybe in a new process, ends in an error.
+
+    Whether a strategy is caught does not depend on how small the example is, so no smaller one is looked for.
+    """
     resolved = prepared(role, strategy)
     rule = next(rule for rule in testing.rules(resolved) if rule.name == name)
     with pytest.raises(testing.ConformanceError) as caught:
-        rule.check(resolved)
+        rule.check(resolved, shrinking=shrinking)
     message = str(caught.value)
     assert message.startswith(f"{resolved} breaks the rule {name}\nrule: {rule.sentence}\nseen: ")
     assert caught.value.__cause__ is None
@@ -114,7 +118,7 @@ def test_writing_what_is_not_its_own(role, strategy, seen):
     assert seen in message
     assert "smallest example found: 1 rows x 1 columns" in message
     with pytest.raises(testing.ConformanceError, match="writes-only-its-own"):
-        getattr(testing, f"check_{role}")(strategy)
+        getattr(testing, f"check_{role}")(strategy, shrinking=0)
 
 
 class WritesInInit:
@@ -169,7 +173,7 @@ def lazy(problem, state, d, free, rng):
 def test_returning_something_else(role, strategy, seen):
     assert seen in verdict(role, strategy, "returns-what-its-role-returns")
     with pytest.raises(testing.ConformanceError, match="returns-what-its-role-returns"):
-        getattr(testing, f"check_{role}")(strategy)
+        getattr(testing, f"check_{role}")(strategy, shrinking=0)
 
 
 def test_a_handler_that_says_it_repairs_must():
@@ -333,7 +337,7 @@ def test_assigners_that_are_not_exact(strategy):
     message = verdict("assigner", strategy, "takes-the-nearest")
     assert "the nearest is" in message
     with pytest.raises(testing.ConformanceError, match="takes-the-nearest"):
-        testing.check_assigner(strategy)
+        testing.check_assigner(strategy, shrinking=0)
 
 
 def forgets_the_last(problem, state):
@@ -370,7 +374,7 @@ def test_an_assigner_may_tell_more_than_it_moved():
 
 def test_a_tie_is_shown_with_few_small_integers():
     km.assigner("test-highest", exact=True)(highest_of_equals)
-    message = verdict("assigner", highest_of_equals, "takes-the-nearest")
+    message = verdict("assigner", highest_of_equals, "takes-the-nearest", shrinking=SHRINKING)
     assert "1 rows x 1 columns" in message or "2 rows x 1 columns" in message
     assert "got the label 1 (squared distance 0.0)" in message
     assert "the nearest is 0 (0.0)" in message
@@ -386,6 +390,14 @@ def test_an_updater_that_does_not_descend():
     message = verdict("updater", overshooting, "descends-with-every-partner")
     assert "updater 'overshooting' raised the objective by " in message
     kept("updater", overshooting, "returns-what-its-role-returns", "same-bits-again", "weighted-rows-are-copies")
+
+
+@pytest.mark.parametrize("family", [km.State, km.SoftState, km.MixtureState])
+def test_a_handler_that_fails_with_some_partners(family):
+    def fails(problem, state, d, free, rng):
+        return -1 if isinstance(state, family) else int(np.flatnonzero(free)[0])
+
+    assert "returned row -1" in verdict("empty_handler", fails, "descends-with-every-partner")
 
 
 def creeping(problem, state):
@@ -510,7 +522,7 @@ def test_distances_in_single_precision_are_not_exact():
         state.labels[:] = squares.astype(np.float32).argmin(axis=1)
 
     with pytest.raises(testing.ConformanceError, match="takes-the-nearest"):
-        testing.check_assigner("by-rounded-distances")
+        testing.check_assigner("by-rounded-distances", shrinking=0)
 
 
 def test_a_strategy_that_exits_is_broken():
@@ -518,7 +530,7 @@ def test_a_strategy_that_exits_is_broken():
         sys.exit(0)
 
     with pytest.raises(testing.ConformanceError, match="it raised SystemExit: 0"):
-        testing.check_updater(exits)
+        testing.check_updater(exits, shrinking=0)
 
 
 def test_a_strangers_class_that_needs_arguments_is_no_partner():
@@ -542,4 +554,4 @@ def test_a_sum_in_another_order_is_not_exact():
     testing.check_assigner(in_turn)  # which is no fault in itself
     km.assigner("in-turn", exact=True)(in_turn)
     with pytest.raises(testing.ConformanceError, match="takes-the-nearest"):
-        testing.check_assigner("in-turn")
+        testing.check_assigner("in-turn", shrinking=0)

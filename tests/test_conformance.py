@@ -1,6 +1,8 @@
 """The strategies of the package keep the rules that the kit has for everyone's."""
 
 import doctest
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +13,7 @@ from kmtoolkit import registry, testing
 from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.testing.awkward import big, weighted
 from kmtoolkit.testing.checks import prepared
-from kmtoolkit.testing.harness import fit
+from kmtoolkit.testing.harness import Broken, combinations, cover, fit
 
 PAIRS = [
     pytest.param(
@@ -37,6 +39,59 @@ def test_every_rule_binds_some_strategy_of_its_role(role):
     assert len(rules) >= 10
     assert {rule.name for row in registry.rows(role) for rule in testing.rules(row)} == {rule.name for rule in rules}
     assert all(rule.sentence.endswith(".") for rule in rules)
+
+
+@pytest.mark.parametrize("row", registry.rows(), ids=lambda row: f"{row.role} {row.name}")
+def test_every_partner_is_tried(row):
+    strategy = prepared(row.role, row.name)
+    possible, few = combinations(strategy), cover(strategy)
+    partners = {partner for choice in possible for partner in choice.items()}
+    assert {partner for choice in few for partner in choice.items()} == partners
+    assert all(choice in possible for choice in few)
+    assert len(few) == max(Counter(argument for argument, _ in partners).values())
+    assert few[0] == possible[0]
+
+    met = set()
+    seen = rule_of("descends-with-every-partner", judge=lambda _, case, choice: met.update(choice.items()))
+    seen.check(strategy, examples=0)
+    assert met == partners
+
+
+def test_soft_families_meet_all_initializers():
+    initializers = {row.name for row in registry.rows("initializer") if row.monotone and row.columns is None}
+    soft = [row for row in registry.rows("assigner") if row.soft]
+    assert len(soft) >= 4
+    for row in soft:
+        assert {choice["init"] for choice in cover(prepared("assigner", row.name))} == initializers
+
+
+def test_other_rules_see_each_case_of_the_zoo_once():
+    names = []
+    seen = rule_of("writes-only-its-own", judge=lambda _, case: names.append(case.name))
+    seen.check(prepared("updater", "mean"), examples=0)
+    assert sorted(names) == sorted(case.name for case in testing.zoo())
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["found in the zoo", "found by chance"])
+@pytest.mark.parametrize("shrinking", [0, 1, 20])
+def test_a_search_ends_after_a_number_of_cases(known, shrinking):
+    tried = []
+
+    def judge(strategy, case):
+        broken = case.X.sum() > 5 and (known or not case.name)
+        if tried or broken:
+            tried.append(case)
+        if broken:
+            raise Broken("the rows are too far to the right")
+
+    with pytest.raises(testing.ConformanceError):
+        rule_of("writes-only-its-own", judge=judge).check(prepared("updater", "mean"), shrinking=shrinking)
+    assert len(tried) == 1 + shrinking
+
+
+def rule_of(name, **facts):
+    """The rule of this name, with other facts."""
+    return replace(next(rule for rule in testing.rules("updater") if rule.name == name), **facts)
 
 
 def test_rules_of_a_role_that_is_none():

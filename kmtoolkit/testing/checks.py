@@ -5,6 +5,7 @@ from typing import Any
 from kmtoolkit.registry import Strategy
 from kmtoolkit.testing.harness import as_strategy, combinations
 from kmtoolkit.testing.rulebook import EXAMPLES, rules
+from kmtoolkit.testing.search import SHRINKING
 
 __all__ = ["check_assigner", "check_empty_handler", "check_initializer", "check_updater", "prepared"]
 
@@ -20,13 +21,13 @@ def prepared(role: str, strategy: Any) -> Strategy:
     return resolved
 
 
-def _check(role: str, strategy: Any, examples: int) -> None:
+def _check(role: str, strategy: Any, examples: int, shrinking: int) -> None:
     resolved = prepared(role, strategy)
     for rule in rules(resolved):
-        rule.check(resolved, examples=examples)
+        rule.check(resolved, examples=examples, shrinking=shrinking)
 
 
-def check_initializer(strategy: Any, *, examples: int = EXAMPLES) -> None:
+def check_initializer(strategy: Any, *, examples: int = EXAMPLES, shrinking: int = SHRINKING) -> None:
     """Check that an initializer keeps all rules of its role.
 
     Parameters
@@ -35,6 +36,8 @@ def check_initializer(strategy: Any, *, examples: int = EXAMPLES) -> None:
         A registered name, a class, a configured object, or a function, jitted or not.
     examples : int
         How many random cases each rule is tried on, after a fixed zoo of awkward ones.
+    shrinking : int
+        How many more cases are tried, once one breaks a rule, to find a smaller one.
 
     Raises
     ------
@@ -48,10 +51,10 @@ def check_initializer(strategy: Any, *, examples: int = EXAMPLES) -> None:
     >>> from kmtoolkit import testing
     >>> testing.check_initializer("maxmin", examples=5)
     """
-    _check("initializer", strategy, examples)
+    _check("initializer", strategy, examples, shrinking)
 
 
-def check_assigner(strategy: Any, *, examples: int = EXAMPLES) -> None:
+def check_assigner(strategy: Any, *, examples: int = EXAMPLES, shrinking: int = SHRINKING) -> None:
     """Check that an assigner keeps all rules of its role.
 
     Parameters
@@ -60,6 +63,8 @@ def check_assigner(strategy: Any, *, examples: int = EXAMPLES) -> None:
         A registered name, a class, a configured object, or a function, jitted or not.
     examples : int
         How many random cases each rule is tried on, after a fixed zoo of awkward ones.
+    shrinking : int
+        How many more cases are tried, once one breaks a rule, to find a smaller one.
 
     Raises
     ------
@@ -79,10 +84,10 @@ def check_assigner(strategy: Any, *, examples: int = EXAMPLES) -> None:
     ...     print(str(error).splitlines()[0])
     assigner 'lazy' breaks the rule returns-what-its-role-returns
     """
-    _check("assigner", strategy, examples)
+    _check("assigner", strategy, examples, shrinking)
 
 
-def check_updater(strategy: Any, *, examples: int = EXAMPLES) -> None:
+def check_updater(strategy: Any, *, examples: int = EXAMPLES, shrinking: int = SHRINKING) -> None:
     """Check that an updater keeps all rules of its role.
 
     Parameters
@@ -91,6 +96,8 @@ def check_updater(strategy: Any, *, examples: int = EXAMPLES) -> None:
         A registered name, a class, a configured object, or a function, jitted or not.
     examples : int
         How many random cases each rule is tried on, after a fixed zoo of awkward ones.
+    shrinking : int
+        How many more cases are tried, once one breaks a rule, to find a smaller one.
 
     Raises
     ------
@@ -104,10 +111,10 @@ def check_updater(strategy: Any, *, examples: int = EXAMPLES) -> None:
     >>> from kmtoolkit import testing
     >>> testing.check_updater("mean", examples=5)
     """
-    _check("updater", strategy, examples)
+    _check("updater", strategy, examples, shrinking)
 
 
-def check_empty_handler(strategy: Any, *, examples: int = EXAMPLES) -> None:
+def check_empty_handler(strategy: Any, *, examples: int = EXAMPLES, shrinking: int = SHRINKING) -> None:
     """Check that an empty-cluster handler keeps all rules of its role.
 
     Parameters
@@ -116,6 +123,8 @@ def check_empty_handler(strategy: Any, *, examples: int = EXAMPLES) -> None:
         A registered name, a class, a configured object, or a function, jitted or not.
     examples : int
         How many random cases each rule is tried on, after a fixed zoo of awkward ones.
+    shrinking : int
+        How many more cases are tried, once one breaks a rule, to find a smaller one.
 
     Raises
     ------
@@ -129,4 +138,4 @@ def check_empty_handler(strategy: Any, *, examples: int = EXAMPLES) -> None:
     >>> from kmtoolkit import testing
     >>> testing.check_empty_handler("farthest", examples=5)
     """
-    _check("empty_handler", strategy, examples)
+    _check("empty_handler", strategy, examples, shrinking)

@@ -1,8 +1,10 @@
 """A strategy at work: fits in which it is the part under test, and everything that it does is seen."""
 
 import copy
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from itertools import product
 from typing import Any, NamedTuple
 
@@ -17,8 +19,8 @@ from kmtoolkit.solver import Solver
 from kmtoolkit.testing.awkward import Case
 
 __all__ = [
-    "ONE_CALL", "Answer", "Broken", "Wander", "answer", "as_strategy", "call", "combinations", "compare", "fit",
-    "fresh", "home", "judge_centers", "rounding", "settled", "tied", "usual", "wander", "watched",
+    "ONE_CALL", "Answer", "Broken", "Wander", "answer", "as_strategy", "call", "combinations", "compare", "cover",
+    "fit", "fresh", "home", "judge_centers", "rounding", "settled", "tied", "usual", "wander", "watched",
 ]  # fmt: skip
 
 OPTIONS = {"tol": 0, "max_iter": 20, "verify": True}
@@ -177,23 +179,50 @@ def fresh(strategy: Strategy) -> Strategy:
     return strategy if is_function else replace(strategy, run=copy.deepcopy(strategy.run))
 
 
-def combinations(strategy: Strategy) -> list[dict[str, str]]:
+def cover(strategy: Strategy) -> list[dict[str, str]]:
+    """Few choices of partners, in which each that fits the strategy occurs at least once; the defaults come first.
+
+    There are about as many as the role with most partners has, so the choices grow with the sum of the strategies of
+    all roles, not with their product.
+    """
+    possible = combinations(strategy)
+    partners = {partner for each in possible for partner in each.items()}
+    chosen: list[dict[str, str]] = []
+    uses: Counter[tuple[str, str]] = Counter()
+
+    def gain(choice: dict[str, str]) -> tuple[int, int]:
+        """How many partners are new in it; of equals, those that have been used least are preferred."""
+        return sum(not uses[partner] for partner in choice.items()), -sum(uses[partner] for partner in choice.items())
+
+    while len(uses) < len(partners):
+        chosen.append(max(possible, key=gain))
+        uses.update(chosen[-1].items())
+    return chosen
+
+
+def combinations(strategy: Strategy) -> tuple[dict[str, str], ...]:
     """All choices of monotone partners from the package itself that fit the strategy; the defaults come first.
 
-    Partners from elsewhere are left out: they may be wrong, and another strategy would be blamed. Soft partners come
-    with one initializer.
+    Partners from elsewhere are left out: they may be wrong, and another strategy would be blamed.
     """
-    roles = [role for role in ROLES if role != strategy.row.role]
+    return _combinations(strategy.row, _own())
+
+
+@cache  # every fit of a strategy that the defaults don't fit asks for the first
+def _combinations(row: Row, own: tuple[Row, ...]) -> tuple[dict[str, str], ...]:
+    strategy = Strategy(row, lambda: None)  # facts alone decide
+    roles = [role for role in ROLES if role != row.role]
     defaults = {role: getattr(Solver, argument) for role, argument in ROLES.items()}
-    names = [[row.name for row in sorted(_own(role), key=lambda row: row.name != defaults[row.role])] for role in roles]
+    first = sorted(own, key=lambda partner: partner.name != defaults[partner.role])
+    names = [[partner.name for partner in first if partner.role == role] for role in roles]
     chosen = ({ROLES[role]: name for role, name in zip(roles, each, strict=True)} for each in product(*names))
-    return [partners for partners in chosen if _fits(strategy, partners)]
+    return tuple(partners for partners in chosen if _fits(strategy, partners))
 
 
-def _own(role: str) -> list[Row]:
-    """The package's monotone strategies of a role; of the exact assigners, which are interchangeable, two will do."""
-    rows = [row for row in rows_of("kmtoolkit") if row.role == role and row.monotone and row.columns is None]
-    return [row for row in rows if row.name in ALIKE or not (row.role == "assigner" and row.exact)]
+def _own() -> tuple[Row, ...]:
+    """The package's monotone strategies; of the exact assigners, which are interchangeable, two will do."""
+    rows = (row for row in rows_of("kmtoolkit") if row.monotone and row.columns is None)
+    return tuple(row for row in rows if row.name in ALIKE or not (row.role == "assigner" and row.exact))
 
 
 def home(run: Any) -> str:
@@ -204,8 +233,6 @@ def home(run: Any) -> str:
 def _fits(strategy: Strategy, partners: dict[str, str]) -> bool:
     parts = {role: resolve(role, partners[name]) for role, name in ROLES.items() if name in partners}
     parts[strategy.row.role] = strategy
-    if parts["assigner"].row.soft and partners.get("init") != Solver.init:
-        return False
     try:
         check_partners(parts["assigner"], parts["updater"], (parts["initializer"], parts["empty_handler"]))
     except ValueError:

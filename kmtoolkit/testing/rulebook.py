@@ -7,9 +7,9 @@ from typing import Any
 
 from kmtoolkit.registry import ROLES, Row, Strategy
 from kmtoolkit.testing.awkward import Case, big, weighted, zoo
-from kmtoolkit.testing.harness import combinations, fresh
+from kmtoolkit.testing.harness import cover, fresh
 from kmtoolkit.testing.report import ConformanceError, report
-from kmtoolkit.testing.search import smallest
+from kmtoolkit.testing.search import SHRINKING, smallest
 
 __all__ = ["EXAMPLES", "Rule", "rule", "rules"]
 
@@ -19,7 +19,7 @@ MADE: dict[str, Callable[[], Case]] = {
     "weighted": weighted,
     "repaired": lambda: next(case for case in zoo() if case.name == "three empty clusters"),
 }
-Judge = Callable[[Strategy, Case], None]
+Judge = Callable[..., None]
 
 
 @dataclass(frozen=True)
@@ -42,12 +42,13 @@ class Rule:
     when: Callable[[Row], bool]
     judge: Judge
     cases: str  # "many": the zoo and a search; "zoo": the zoo; else one case, made for the rule
+    partners: bool  # whether the judge is given partners too, from those that cover all
 
     def binds(self, row: Row) -> bool:
         """Whether a strategy that declares these facts must keep the rule."""
         return row.role in self.roles and self.when(row)
 
-    def check(self, strategy: Strategy, *, examples: int = EXAMPLES) -> None:
+    def check(self, strategy: Strategy, *, examples: int = EXAMPLES, shrinking: int = SHRINKING) -> None:
         """Try the rule on a strategy.
 
         Parameters
@@ -56,6 +57,8 @@ class Rule:
             A resolved strategy.
         examples : int
             How many random cases to try, after those of the zoo.
+        shrinking : int
+            How many more cases to try, once one breaks the rule, to find a smaller one.
 
         Raises
         ------
@@ -63,15 +66,23 @@ class Rule:
             If the rule does not hold, with the smallest example that was found.
         """
         strategy = fresh(strategy)  # what an earlier rule has left in it is not to show in this one
-        search = examples if self.cases == "many" else 0
-        found = smallest(self.judge, strategy, self._known(strategy), search, shrink=self.cases == "many")
+        if self.cases != "many":
+            examples = shrinking = 0
+        choices = cover(strategy) if self.partners else []
+
+        def judge_with_partners(strategy: Strategy, case: Case) -> None:
+            self.judge(strategy, case, choices[case.seed % len(choices)])
+
+        judge = judge_with_partners if self.partners else self.judge
+        found = smallest(judge, strategy, self._known(len(choices)), examples, shrinking)
         if found is not None:
             raise ConformanceError(report(self.name, self.sentence, strategy, *found))
 
-    def _known(self, strategy: Strategy) -> list[Case]:
+    def _known(self, choices: int) -> list[Case]:
+        """The cases that are always tried; their seeds reach every choice of partners."""
         if self.cases in MADE:
             return [MADE[self.cases]()]
-        turns = max(len(zoo()), len(combinations(strategy)) if self.cases == "many" else 0)
+        turns = max(len(zoo()), choices)
         known = [replace(zoo()[turn % len(zoo())], seed=turn) for turn in range(turns)]
         return sorted(known, key=lambda case: case.size)  # the first that breaks the rule is the smallest
 
@@ -83,13 +94,18 @@ def _always(_row: Row) -> bool:
     return True
 
 
-def rule(*roles: str, when: Callable[[Row], bool] = _always, cases: str = "many") -> Callable[[Judge], Judge]:
-    """Enter a function ``(strategy, case)`` that raises ``Broken`` as a rule for the given roles."""
+def rule(
+    *roles: str, when: Callable[[Row], bool] = _always, cases: str = "many", partners: bool = False
+) -> Callable[[Judge], Judge]:
+    """Enter a function ``(strategy, case)`` that raises ``Broken`` as a rule for the given roles.
+
+    With ``partners=True`` it is called as ``(strategy, case, partners)``, and meets each partner that fits.
+    """
 
     def enter(judge: Judge) -> Judge:
         name = judge.__name__.replace("_", "-")
         sentence = str(inspect.getdoc(judge)).splitlines()[0]
-        _rules[name] = Rule(name, sentence, roles or tuple(ROLES), when, judge, cases)
+        _rules[name] = Rule(name, sentence, roles or tuple(ROLES), when, judge, cases, partners)
         return judge
 
     return enter

@@ -8,13 +8,13 @@ import numpy as np
 from kmtoolkit.objectives import OBJECTIVES
 from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import ANY, Row, Strategy
+from kmtoolkit.solver import Solver
 from kmtoolkit.testing.awkward import Case
 from kmtoolkit.testing.harness import (
     ONE_CALL,
     Broken,
     Wander,
     call,
-    combinations,
     compare,
     fit,
     judge_centers,
@@ -39,6 +39,19 @@ def watched(problem, state, d, free, rng):
 
 fit(empty=watched)
 """.strip()
+
+NEAREST = """
+class Watched:
+    def __getattr__(self, name):
+        return getattr(strategy, name)
+
+    def __call__(self, problem, state, *memory):
+        returned = strategy(problem, state, *memory)
+        squares = np.square(problem.X[:, np.newaxis].astype(np.float64) - state.centers).sum(axis=2)
+        assert np.array_equal(state.labels, squares.argmin(axis=1)), "a row is not at its nearest center"
+        return returned
+
+""".lstrip()
 
 INDEPENDENT = """
 def watched(problem, state):
@@ -85,24 +98,28 @@ def fills_while_a_row_is_free(strategy: Strategy, case: Case) -> None:
     fit(watched(strategy, look), case)
 
 
-@rule("assigner", when=lambda row: row.exact)
-def takes_the_nearest(strategy: Strategy, case: Case) -> None:
+@rule("assigner", when=lambda row: row.exact, partners=True)
+def takes_the_nearest(strategy: Strategy, case: Case, partners: dict[str, str]) -> None:
     """At every call of a fit an exact assigner takes the nearest center of each row, the lowest index among equals."""
-    partners = [each for each in combinations(strategy) if each["empty"] != "error"]  # which would end fits early
-    chosen: dict[str, Any] = partners[case.seed % len(partners)]
-    _judge_calls(strategy, case, chosen, "")
-    _judge_calls(strategy, case, {**chosen, "update": wander(case.seed)}, WANDER)
+    if partners["empty"] == "error":  # which would end fits early
+        partners = {**partners, "empty": Solver.empty}
+    _judge_calls(strategy, case, partners, "")
+    _judge_calls(strategy, case, {**partners, "update": wander(case.seed)}, WANDER)
 
 
 def _judge_calls(strategy: Strategy, case: Case, options: dict[str, Any], preamble: str) -> None:
-    """Judge the labels of every call of a fit; one that ends after the wrong call shows it."""
+    """Judge the labels of every call of a fit.
+
+    The code judges each call too: at the end of a fit, the center that was nearest may have been dropped.
+    """
     calls = 0
 
     def look(run: Any, problem: Problem, state: State, *memory: Any) -> Any:
         nonlocal calls
         returned = run(problem, state, *memory)
         if run is strategy.run:  # not its method init
-            _judge_labels(problem, state, preamble + call(**options, max_iter=calls), calls)
+            code = f"{preamble}{NEAREST}fit(assign=Watched(), {call(**options, max_iter=calls)[4:]}"
+            _judge_labels(problem, state, code, calls)
             calls += 1
         return returned
 

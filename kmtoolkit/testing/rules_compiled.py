@@ -43,8 +43,10 @@ assert np.abs(compiled.centers - plain.centers).max() <= 1e-12 * np.abs(X).max()
 
 IN_ANOTHER = """
 from kmtoolkit import testing
+from kmtoolkit.testing.checks import prepared
 
-testing.check_{role}(strategy, examples=0)
+rules = {{rule.name: rule for rule in testing.rules('{role}')}}
+rules['same-without-compilation'].check(prepared('{role}', strategy))
 """.strip()
 
 

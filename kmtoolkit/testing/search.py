@@ -1,8 +1,8 @@
 """The search for a case that breaks a rule, and for a small one."""
 
-import time
 import traceback
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 
 from kmtoolkit.errors import EmptyClusterError
@@ -10,26 +10,26 @@ from kmtoolkit.registry import Strategy
 from kmtoolkit.testing.awkward import Case
 from kmtoolkit.testing.harness import Broken
 
-__all__ = ["smallest"]
+__all__ = ["SHRINKING", "smallest"]
 
-PATIENCE = 20.0  # seconds to spend on making an example smaller
-SHRINKING = 300  # random cases to look for a smaller example in, once there is one
+SHRINKING = 300  # cases to look for a smaller example in, once there is one
 Found = tuple[Case, Broken]
 
 
 def smallest(
-    judge: Callable[[Strategy, Case], None], strategy: Strategy, known: Iterable[Case], examples: int, shrink: bool
+    judge: Callable[[Strategy, Case], None], strategy: Strategy, known: Iterable[Case], examples: int, shrinking: int
 ) -> Found | None:
     """The smallest case found that breaks the rule, and what was seen; None if all cases keep it.
 
-    The known cases come first, then random ones. If a known case breaks the rule, ``shrink`` looks for a smaller one.
+    The known cases come first, then ``examples`` random ones. Once a case breaks the rule, ``shrinking`` more are tried
+    to find a smaller one.
     """
-    known_break = next((found for case in known if (found := attempt(judge, strategy, case))), None)
-    if known_break is not None and shrink:
-        examples = max(examples, SHRINKING)
-    random_break = _search(judge, strategy, examples) if examples else None
-    breaks = [each for each in (random_break, known_break) if each is not None]
-    return min(breaks, key=lambda each: each[0].size, default=None)
+    first = next((found for case in known if (found := attempt(judge, strategy, case))), None)
+    seen = [] if first is None else [first]
+    examples = shrinking if seen else examples
+    if examples:
+        _search(judge, strategy, examples, shrinking, seen)
+    return min(reversed(seen), key=lambda each: each[0].size, default=None)  # of equal size, the last is the simplest
 
 
 def attempt(judge: Callable[[Strategy, Case], None], strategy: Strategy, case: Case) -> Found | None:
@@ -46,8 +46,10 @@ def attempt(judge: Callable[[Strategy, Case], None], strategy: Strategy, case: C
     return None
 
 
-def _search(judge: Callable[[Strategy, Case], None], strategy: Strategy, examples: int) -> Found | None:
-    """What hypothesis finds, shrunk; failures that do not occur again count too."""
+def _search(
+    judge: Callable[[Strategy, Case], None], strategy: Strategy, examples: int, shrinking: int, seen: list[Found]
+) -> None:
+    """Add to ``seen`` what hypothesis finds, and shrinks; failures that do not occur again count too."""
     try:
         from hypothesis import HealthCheck, Phase, Verbosity, given, settings
         from hypothesis.errors import Flaky
@@ -55,8 +57,7 @@ def _search(judge: Callable[[Strategy, Case], None], strategy: Strategy, example
         raise ImportError('kmtoolkit.testing needs the extra: pip install "kmtoolkit[test]"') from error
     from kmtoolkit.testing.generate import cases
 
-    seen: list[Found] = []
-    end = float("inf")
+    left = shrinking
 
     @settings(
         max_examples=examples, database=None, derandomize=True, deadline=None, print_blob=False,
@@ -65,20 +66,18 @@ def _search(judge: Callable[[Strategy, Case], None], strategy: Strategy, example
     )  # fmt: skip
     @given(cases())
     def search(case: Case) -> None:
-        nonlocal end
-        if time.perf_counter() > end:
+        nonlocal left
+        if seen:
+            left -= 1
+        if left < 0:
             return  # hypothesis then takes the failure for flaky, and stops
         found = attempt(judge, strategy, case)
         if found is not None:
             seen.append(found)
-            end = min(end, time.perf_counter() + PATIENCE)
             raise _Found
 
-    try:
+    with suppress(_Found, Flaky):
         search()
-    except (_Found, Flaky):
-        return min(reversed(seen), key=lambda each: each[0].size)  # of equal size, the last is the simplest
-    return None
 
 
 class _Found(Exception):

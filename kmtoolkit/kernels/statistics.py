@@ -72,7 +72,7 @@ def add_rows(X, rows, labels, weights, sign, origin, sums, errors, mass, mass_er
     """
     d = len(origin)
     for i in rows:
-        j = labels[i]
+        j = np.int64(labels[i])
         if j < 0:
             continue
         weight = sign * weights[i]
@@ -82,7 +82,7 @@ def add_rows(X, rows, labels, weights, sign, origin, sums, errors, mass, mass_er
             for f in range(d):
                 add_exact(sums, errors, j * d + f, sign * (np.float64(X[i, f]) - origin[f]))
         elif weight == sign:
-            add_in_eights(X, np.int64(i), sign, origin, sums, errors, np.int64(j * d))  # type: ignore[call-arg]
+            add_in_eights(X, np.int64(i), sign, origin, sums, errors, j * d)  # type: ignore[call-arg]
             for f in range(d - d % LANES, d):
                 add_exact(sums, errors, j * d + f, sign * (np.float64(X[i, f]) - origin[f]))
         elif d >= LONG_ROW:

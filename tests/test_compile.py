@@ -4,6 +4,7 @@ import concurrent.futures
 import importlib
 import os
 import pickle
+import re
 import shutil
 import subprocess
 import sys
@@ -40,6 +41,83 @@ def test_a_second_fit_of_the_same_dtypes_compiles_nothing(dtype):
     use_everything(np.asfortranarray(X[:50, :1]), np.arange(50) % 3)
     use_everything(X[::2].copy(), np.ones(150))
     assert signatures() == before
+
+
+EVERY_ROW = """
+import itertools
+import json
+import numpy as np
+import kmtoolkit as km
+from kmtoolkit import registry
+from kmtoolkit.kernels.jit import COMPILED
+
+def fits(init, assign, update, empty):
+    parts = [registry.resolve(role, name) for role, name in zip(registry.ROLES, (init, assign, update, empty))]
+    try:
+        registry.check_partners(parts[1], parts[2], (parts[0], parts[3]))
+    except ValueError:
+        return False
+    return True
+
+def some():  # combinations that have every row of the registry
+    seen = set()
+    for names in itertools.product(*km.available().values()):
+        rows = set(zip(registry.ROLES, names))
+        if not rows <= seen and fits(*names):
+            seen |= rows
+            yield names
+    assert seen == {(row.role, row.name) for row in registry.rows()}
+
+def use(X, k, w, init, assign, update, empty):
+    solver = km.Solver(init, assign=assign, update=update, empty=empty, rng=0, max_iter=5, verify=len(X) < 100)
+    far = np.vstack([X[: k - 1], np.full((1, X.shape[1]), 50.0)])  # its cluster is empty
+    for start in (None, far):
+        try:
+            result = solver.fit(X, k, sample_weight=w, init_centers=start)
+        except km.EmptyClusterError:
+            continue
+        result.predict(X)
+        result.predict(X[:3])
+        getattr(result, "transform", np.asarray)(X)
+
+rng, one_column = np.random.default_rng(0), {row.name for row in registry.rows("assigner") if row.columns == 1}
+for n, d, k in ((60, 1, 4), (700, 9, 12)):  # without tiles and with
+    for dtype in (np.float64, np.float32):
+        X = rng.normal(size=(n, d)).astype(dtype)
+        for names in some():
+            if d == 1 or names[1] not in one_column:
+                use(X, k, None, *names)
+                use(X, k, 1 + np.arange(n) % 3, *names)
+names = [f"{kernel.__module__.removeprefix('kmtoolkit.')}.{kernel.__qualname__}" for kernel in COMPILED]
+print(json.dumps({name: list(map(str, kernel.signatures)) for name, kernel in zip(names, COMPILED)}))
+"""
+
+SCALED = "takes rows of the caller, and rows that a kernel has scaled"
+LISTED = "takes all rows, or a list of them"
+WEIGHTED = "measures float32 rows in float64 if their weights differ"
+MORE_SIGNATURES = {
+    "kernels.squared.squared_distance": (4, SCALED),
+    "kernels.squared._long_distance": (4, SCALED),
+    "kernels.closest.rank": (4, LISTED),
+    "kernels.potentials.open_round": (3, WEIGHTED),
+    "kernels.potentials.add_up": (3, WEIGHTED),
+    "kernels.potentials._add_tile": (3, WEIGHTED),
+    "kernels.potentials._one_row": (3, WEIGHTED),
+    "kernels.potentials.draw_rows": (3, WEIGHTED),
+}
+
+
+def test_a_kernel_has_one_signature_for_each_dtype():
+    """Whatever the strategies: an array that is now and then writable, or an index of another width, compiles anew."""
+    kernels = python(EVERY_ROW, NUMBA_NUM_THREADS=1)
+    assert sum(map(bool, kernels.values())) > 80
+
+    def too_many(name, signatures):
+        if name in MORE_SIGNATURES:
+            return len(signatures) > MORE_SIGNATURES[name][0]
+        return len({re.sub("float(32|64)", "float", text) for text in signatures}) > 1 or len(signatures) > 2
+
+    assert {name: signatures for name, signatures in kernels.items() if too_many(name, signatures)} == {}
 
 
 PROBE = """

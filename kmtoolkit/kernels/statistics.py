@@ -10,7 +10,7 @@ import numpy as np
 
 from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs, two_product, two_sum
 from kmtoolkit.kernels.grid import Grid, cut, sweep
-from kmtoolkit.kernels.jit import jit, plain_python
+from kmtoolkit.kernels.jit import jit, plain_python, read_only
 from kmtoolkit.kernels.lanes import LANES, add_in_eights
 
 __all__ = [
@@ -193,6 +193,6 @@ def column_variances(X: np.ndarray, weights: np.ndarray, about: np.ndarray) -> n
     """
     grid = cut(len(X), X.shape[1])
     first, second = np.zeros((2, grid.chunks, X.shape[1]))
-    _variances(grid, X, weights, about, first, second)
+    _variances(grid, X, weights, read_only(about), first, second)
     total = weights.sum()
     return np.maximum(second.sum(axis=0) / total - (first.sum(axis=0) / total) ** 2, 0.0)

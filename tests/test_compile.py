@@ -112,7 +112,8 @@ SEVERAL = {
 def test_a_kernel_has_one_signature_for_each_dtype():
     """Whatever the strategies: an array that is now and then writable, or an index of another width, compiles anew.
 
-    All that is in the disk cache counts, because code that is loaded from there does not tell which kernels it calls.
+    All that is in the disk cache counts, because code that is loaded from there does not tell which kernels it calls:
+    also what other tests hand to kernels, and what was tried by hand.
     """
     kernels = python(EVERY_ROW, NUMBA_NUM_THREADS=1)
     assert sum(map(bool, kernels.values())) > 80

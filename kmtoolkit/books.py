@@ -155,7 +155,7 @@ class Books:
         if self.empty < len(state.counts):
             before = self.accepted.copy() if rows is None else self.accepted[rows]
         try:
-            self.objective.settle(grid, named, self.problem, state, self.accepted, force, moves)
+            self.objective.settle(grid, named, self.problem, self.view("labels"), self.accepted, force, moves)
         except BaseException:
             self.accepted[these] = before
             raise
@@ -172,7 +172,9 @@ class Books:
         marked = np.ones(len(state.counts), np.bool_) if clusters is None else clusters
         before, proposed = (state.sums.copy(), state.mass.copy()), state.labels.copy()
         state.labels[:] = self.accepted  # what was never settled is no part of the sums
-        rows = None if clusters is None else np.flatnonzero(marked[state.labels])
+        rows: np.ndarray | None = None
+        if clusters is not None:
+            rows = np.flatnonzero(marked[state.labels]).astype(row_dtype(len(state.labels)))
         self.accepted[slice(None) if rows is None else rows] = -1
         for statistic in (state.sums, self.sums_error, state.mass, self.mass_error, state.counts):
             statistic[marked] = 0

@@ -6,6 +6,8 @@ from typing import Any, NamedTuple, TypeVar
 
 import numpy as np
 
+from kmtoolkit.kernels.jit import read_only
+
 __all__ = ["MixtureState", "Problem", "SoftState", "State", "Work", "read_only", "read_only_state"]
 
 T = TypeVar("T", bound=type)
@@ -163,13 +165,6 @@ def __getattr__(name: str) -> Any:
     if re.fullmatch(r"(Problem|State|SoftState|MixtureState)_[0-9a-f]{12}", name):
         return type(name, (), {})
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def read_only(array: np.ndarray) -> np.ndarray:
-    """A read-only view: Numba compiles one signature for it, and no strategy can write to it."""
-    view = array.view()
-    view.setflags(write=False)
-    return view
 
 
 def read_only_state(state: S) -> S:

@@ -11,7 +11,7 @@ from kmtoolkit.books import Books
 from kmtoolkit.kernels import arithmetic, cache, grid, jit, squared, statistics, threads
 from kmtoolkit.kernels.threads import _cpu_quota, on_python_threads
 from kmtoolkit.objectives import OBJECTIVES, Step
-from kmtoolkit.problem import admit
+from kmtoolkit.problem import admit, read_only
 
 
 @pytest.mark.parametrize(("rows", "operations"), [(1, 1), (100, 10), (10_000, 100), (1_000_003, 3), (5, 10**9)])
@@ -67,8 +67,8 @@ def test_the_watch_looks_after_each_slice(operations):
 
 @pytest.mark.parametrize("driver", ["prange", "python threads"])
 def test_the_drivers_give_the_same_bits(driver, thin_slices, monkeypatch):
-    X = np.random.default_rng(0).normal(size=(200, 3))
-    w = np.random.default_rng(1).random(200)
+    X = read_only(np.random.default_rng(0).normal(size=(200, 3)))
+    w = read_only(np.random.default_rng(1).random(200))
     threads_used = min(2, jit.most_threads()) if driver == "prange" else 2
 
     def sums():

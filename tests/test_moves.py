@@ -87,8 +87,8 @@ def test_only_rows_that_are_told_are_looked_at():
     books.settle(books.proposed()[0], force=True)
     books.close()
     books.state.labels[3] = -1
-    assert books.proposed(np.array([3, 5]))[1] == 2**32 - 1
-    assert books.proposed(np.array([5]))[1] == 0
+    assert books.proposed(np.array([3, 5], np.int32))[1] == 2**32 - 1
+    assert books.proposed(np.array([5], np.int32))[1] == 0
     books.state.labels[:] = 1 - books.accepted
     with pytest.raises(RuleBroken, match="label of row 0,"):  # all rows differ
         books.close()

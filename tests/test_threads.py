@@ -337,6 +337,7 @@ import json
 import numpy as np
 from kmtoolkit.kernels.squared import distances_to
 X, caught = np.zeros((4, 2)), False
+X.flags.writeable = False
 distances_to(X, X, np.zeros(4, np.int32))
 if CHECKED:
     try:

@@ -186,7 +186,7 @@ def _compare(
             width = len(room.which)
             for at in range(0, left, width):
                 block = rest[at : min(at + width, left)]
-                tally[t, 3] += rank(X, 0, block, len(block), packed, room, nearest[at:], gaps[at:])
+                tally[t, 3] += rank(X, np.int64(0), block, len(block), packed, room, nearest[at:], gaps[at:])
                 if mode != COMPARE:
                     _stamp(block, packed, room, scores, d, stamps, way, factor * back)
         for r in range(left):

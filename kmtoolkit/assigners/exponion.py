@@ -167,11 +167,11 @@ def _search(
                 labeled[r] = nearest_of_row(X, rest[r], packed.features, distances)
                 margins[r] = gap_of_row(distances, labeled[r], d)
         elif left:
-            tally[t, 4] += rank(X, 0, rest, left, packed, room, labeled, margins)
+            tally[t, 4] += rank(X, np.int64(0), rest, left, packed, room, labeled, margins)
         for r in range(left):
             at = places[r]
             nearest[at], gaps[at] = labeled[r], margins[r] * back
-            close[at] = at_most(squared_distance(X, rest[r], centers, labeled[r]), d)
+            close[at] = at_most(squared_distance(X, rest[r], centers, np.int64(labeled[r])), d)
         for r in range(many):
             i, a = rows[r], nearest[r]
             gap, most = gaps[r] * factor, min((reach[a] - 2 * close[r]) * factor, MOST)

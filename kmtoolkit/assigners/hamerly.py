@@ -95,7 +95,7 @@ def _compare(lo, hi, t, X, labels, keys, drift, rounded, packed, factor, canonic
     for start in range(lo, hi, BLOCK):
         here = min(BLOCK, hi - start)
         own, key = labels[start : start + here], keys[start : start + here]
-        many = list_survivors(own, key, rounded, spared, 0, survivors)
+        many = list_survivors(own, key, rounded, spared, np.int64(0), survivors)
         tally[t, 0] += many
         if canonical:
             for r in range(many):

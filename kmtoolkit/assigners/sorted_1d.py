@@ -24,7 +24,7 @@ from kmtoolkit.kernels.grid import cut, sweep
 from kmtoolkit.kernels.jit import jit
 from kmtoolkit.kernels.kdtree import plant
 from kmtoolkit.kernels.squared import squared_distance
-from kmtoolkit.problem import Problem, State, Work
+from kmtoolkit.problem import Problem, State, Work, read_only
 from kmtoolkit.registry import assigner
 
 ALIKE = 2.0**-51  # centers may look alike to a row that is farther away than this part of which is their gap
@@ -38,7 +38,7 @@ class Memory:
     def __init__(self, problem: Problem) -> None:
         leaves = plant(problem.X, LEAF)
         _sort(cut(len(leaves.low), LEAF * LEAF // 16), leaves.starts, leaves.points[0], leaves.order)
-        self.values: np.ndarray = leaves.points[0, : len(problem.X), np.newaxis]
+        self.values: np.ndarray = read_only(leaves.points[0, : len(problem.X), np.newaxis])
         self.order: np.ndarray = leaves.order
         self.forget()
         self.work = Work()
@@ -75,7 +75,7 @@ class Sorted1D:
             memory.work = Work(len(problem.X) * problem.k, len(problem.X))
             return None
         ends = np.empty(len(places) + 1, np.int64)
-        probes = _find_thresholds(memory.values, places, owners, ends)
+        probes = _find_thresholds(memory.values, read_only(places), owners, ends)
         memory.work = Work(2 * probes, probes)
         rows = _move(memory, ends, owners, state.labels)
         strays, memory.ends, memory.owners = memory.strays, ends, owners

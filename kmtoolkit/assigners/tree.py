@@ -132,12 +132,12 @@ def _sift_boughs(
                         continue
                 else:
                     for r in range(size):
-                        nearest[r] = nearest_of_row_among(X, order[start + r], centers, below, few)
+                        nearest[r] = nearest_of_row_among(X, np.int64(order[start + r]), centers, below, few)
             for r in range(size):
                 if own[start + r] != nearest[r]:
                     own[start + r] = nearest[r]
                     labels[order[start + r]] = nearest[r]
-                    note(lists, lengths, t, order[start + r])
+                    note(lists, lengths, t, np.int64(order[start + r]))
 
 
 @inlined
@@ -176,9 +176,9 @@ def remembered(listed, box, numbers, m, moved):
 @jit
 def nearest_of_row_among(X, i, centers, numbers, few):
     """The first of the centers numbers[:few] that is nearest to row i of X."""
-    best, least = numbers[0], squared_distance(X, i, centers, numbers[0])
-    for e in range(1, few):
-        distance = squared_distance(X, i, centers, numbers[e])
+    best, least = numbers[0], np.inf
+    for e in range(few):
+        distance = squared_distance(X, i, centers, np.int64(numbers[e]))
         if distance < least:
             best, least = numbers[e], distance
     return best

@@ -163,7 +163,8 @@ def _compare(problem: Problem, state: State, memory: Memory, groups: Groups) -> 
     (n, d), k = problem.X.shape, problem.k
     widen_drifts(state.shift, memory.unit, d, memory.drift, memory.rounded)
     groups.past[memory.now] = state.centers
-    measure_drifts(cut(memory.now + 1, k * d), state.centers, groups, memory.unit)
+    past = read_only(groups.past)
+    measure_drifts(cut(memory.now + 1, k * d), state.centers, past, groups, memory.unit)
     packed = pack(problem.X, state.centers, memory.level)
     grid = cut(n, 8 + len(groups.sizes) + memory.distances // n * d // 32, together=TOGETHER)
     lists, lengths = room_for_moves(grid)

@@ -48,10 +48,10 @@ class KMeans:
     def __call__(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
         objective, X = OBJECTIVES["squared-euclidean"], problem.X
         books = Books(problem, KMeansPlusPlus()(problem, rng), objective, np.array([X.min(axis=0), X.max(axis=0)]))
-        state = books.state
+        state, seen = books.state, books.view("centers")
         for _ in range(self.iterations):
             state.labels[:] = objective.nearest(X, state.centers)
             if not books.settle(books.proposed()[0]).moved:
                 break
-            means(state.centers, state.counts, state.mass, state.sums, state.origin)
+            means(seen.centers, seen.counts, seen.mass, seen.sums, seen.origin)
         return state.centers

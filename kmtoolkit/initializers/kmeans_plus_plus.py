@@ -19,7 +19,7 @@ from kmtoolkit.kernels.grid import cut
 from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.kernels.potentials import BLOCK, add_up, draw_rows, open_round
 from kmtoolkit.kernels.simd import SEED_GROUPS
-from kmtoolkit.problem import Problem
+from kmtoolkit.problem import Problem, read_only
 from kmtoolkit.registry import initializer
 from kmtoolkit.sampling import draw, seed_scores
 
@@ -139,5 +139,6 @@ class _Rounds:
         """Draw rows in proportion to w · D², whose sums by blocks are ``potentials``; the latest seed is one of D's."""
         X, weights, _ = self.problem
         rows, seed = np.empty(len(uniforms), np.int64), X[latest : latest + 1].astype(np.float64)
-        draw_rows(X, weights, self.weighted, self.scale**2, self.closest, seed, potentials, uniforms, rows)
+        sums = np.ascontiguousarray(potentials)  # a column of those of all candidates
+        draw_rows(X, weights, self.weighted, self.scale**2, self.closest, read_only(seed), sums, uniforms, rows)
         return rows

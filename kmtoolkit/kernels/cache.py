@@ -32,7 +32,7 @@ def _fingerprint() -> str:
     package = Path(__file__).parents[1]
     digest = hashlib.sha256(f"{numba.__version__} {numba.config.BOUNDSCHECK}".encode())  # type: ignore[attr-defined]
     try:
-        for source in (package / "problem.py", *sorted((package / "kernels").glob("*.py"))):
+        for source in (package / "records.py", *sorted((package / "kernels").glob("*.py"))):
             digest.update(source.relative_to(package).as_posix().encode())
             digest.update(source.read_bytes())
     except OSError:  # installed without sources

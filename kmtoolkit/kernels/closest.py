@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import inlined, jit, plain_python
+from kmtoolkit.kernels.jit import inlined, jit, plain_python, read_only
 from kmtoolkit.kernels.lanes import prefetch_row
 from kmtoolkit.kernels.simd import GROUP, VECTORS, pack_rows, score_tile, squared_lengths
 from kmtoolkit.kernels.squared import in_lanes, nearest, nearest_of_row
@@ -193,8 +193,7 @@ def closest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
         return
     level = first_level(X, k)
     if n >= 16 * SAMPLE and level < CANONICAL:
-        sample = X[:: n // SAMPLE].copy()
-        sample.flags.writeable = False
+        sample = read_only(X[:: n // SAMPLE].copy())
         trial = np.empty(len(sample), np.int32)
         while level < CANONICAL and _label(sample, pack(X, centers, level), trial) >= OFTEN:
             level += 1
@@ -236,7 +235,7 @@ def pack(X: np.ndarray, centers: np.ndarray, level: int) -> Packed:
     exact, groups = np.result_type(X.dtype, precision), -(-k // GROUP)
     origin, scale = np.empty(d * VECTOR_BYTES // bound.itemsize, exact), np.empty(1, exact)
     packed, offset = np.zeros((groups, d, GROUP), precision), np.empty(groups * GROUP, precision)
-    _pack_centers(centers, origin, scale, packed, offset, bound)
+    _pack_centers(read_only(centers), origin, scale, packed, offset, bound)
     return Packed(origin, scale[0], packed, offset, bound, in_lanes(centers), _NAMES[precision])
 
 

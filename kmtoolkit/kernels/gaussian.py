@@ -167,8 +167,8 @@ def _share(shares, size, logs, how, weights, first, many, labels, least, value, 
     for i in range(many):
         weight, log = weights[first + i], logs_of_whole[i]
         labels[first + i] = np.int32(place[i])
-        add_exact(value[t], value_error[t], 0, weight * (low[i] - log))
-        add_exact(value[t], value_error[t], 1, weight * (abs(low[i]) + log + 1.0))
+        add_exact(value[t], value_error[t], np.int64(0), weight * (low[i] - log))
+        add_exact(value[t], value_error[t], np.int64(1), weight * (abs(low[i]) + log + 1.0))
         whole[i] = weight / whole[i]
     whole[many:size] = 0.0
     for j in range(k):

@@ -96,9 +96,9 @@ def _fill_tiles(packed, names, d, tiles):
 
 
 @sweep
-def measure_drifts(lo, hi, t, centers, groups, unit):
-    """Write the ways from times lo:hi until now, when the centers are ``centers`` (k, d)."""
-    past, ways, drifts, d = groups.past, groups.ways, groups.drifts, centers.shape[1]
+def measure_drifts(lo, hi, t, centers, past, groups, unit):
+    """Write the ways from the past (times, k, d), times lo:hi, until now, when the centers are ``centers`` (k, d)."""
+    ways, drifts, d = groups.ways, groups.drifts, centers.shape[1]
     width = len(groups.names) // len(groups.sizes)
     for time in range(lo, hi):
         drifts[:, time] = 0
@@ -236,7 +236,7 @@ def _move(X, labels, slots, groups, packed, desk):
         i = rows[slot]
         for f in range(X.shape[1]):
             points[slot, f] = (X[i, f] - origin[f]) * scale
-        length = squared_distance(points, slot, zero, 0)
+        length = squared_distance(points, slot, zero, np.int64(0))
         squares[slot] = length
         lost[slot] = bound[3] * length + bound[1] * np.sqrt(length) + bound[2] if length < FAR else np.inf
         place[slot] = groups.places[labels[i]]
@@ -319,7 +319,7 @@ def _decide(X, centers, labels, keys, drift, slots, groups, packed, now, unit, d
             least = shrink(groups.lower, groups.stamps, groups.drifts, i, desk.shrunk, 0)  # type: ignore[call-arg]
             labels[i] = nearest
             note(lists, lengths, t, i)
-            square = squared_distance(X, i, centers, nearest)
+            square = squared_distance(X, i, centers, np.int64(nearest))
             groups.upper[i] = up(_reach(square, d, unit))
         keys[i] = _key(least, _reach(square, d, unit), drift[nearest])
     return undecided

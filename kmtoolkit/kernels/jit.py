@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
+import numpy as np
 
 from kmtoolkit.kernels.cache import disk_cache
 
 __all__ = [
     "COMPILED", "current_threads", "inlined", "jit", "launch", "layer", "most_threads", "parallel_jit", "plain_python",
-    "prange", "threads_of_numba",
+    "prange", "read_only", "threads_of_numba",
 ]  # fmt: skip
 
 prange = numba.prange
@@ -43,6 +44,13 @@ def inlined(function: Callable) -> Callable:
 def parallel_jit(function: Callable, body: Callable) -> Callable:
     """Compile a kernel whose ``prange`` loops run in parallel; it was generated from ``body``, and cached as such."""
     return _compile(function, disk_cache(body, ".parallel"), parallel=True)
+
+
+def read_only(array: np.ndarray) -> np.ndarray:
+    """A read-only view: Numba compiles one signature for it, and no strategy can write to it."""
+    view = array.view()
+    view.setflags(write=False)
+    return view
 
 
 def layer() -> str | None:

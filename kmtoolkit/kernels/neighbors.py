@@ -120,7 +120,7 @@ def _update(lo, hi, t, centers, features, shift, farthest, neighbors, unit, tall
             if j != NOBODY:
                 for f in range(d):
                     lists[group, f, lane] = centers[j, f]
-                nearness[m] = at_least(squared_distance(centers, a, centers, j), d)
+                nearness[m] = at_least(squared_distance(centers, a, centers, np.int64(j)), d)
                 farthest_listed = max(farthest_listed, nearness[m])
         least = covered[a]
         for group in range(groups - 1, -1, -1):

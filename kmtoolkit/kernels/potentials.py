@@ -88,7 +88,7 @@ def add_up(lo, hi, t, X, weights, weighted, scale, points, group, reach, latest,
                 near[r] = closest[i]
                 heavy[r] = (weights[i] if weighted else 1.0) if r < size else 0.0
             pack_rows(X, here, origin, scale, rows, SEED_VECTORS)  # type: ignore[call-arg]
-            _add_tile(rows, points, near, nobody, seed, heavy, lanes, X, 0, group)
+            _add_tile(rows, points, near, nobody, seed, heavy, lanes, X, np.int64(0), group)
             heavy[:] = 1.0
             for r in range(size):
                 if near[r] < closest[here[r]]:
@@ -144,7 +144,7 @@ def _one_row(X, i, weight, scale, points, latest, closest, owner, sums):
     row = X[i : i + 1].astype(np.float64)
     row *= scale
     for j in range(len(points)):
-        distance = squared_distance(row, 0, points, j)
+        distance = squared_distance(points, j, row, np.int64(0))
         if j == 0 and distance < closest[i]:
             closest[i] = distance
             if len(owner):
@@ -178,7 +178,7 @@ def draw_rows(X, weights, weighted, squared_scale, closest, latest, potentials, 
                     break
                 left -= potentials[block]
         for i in range(at * BLOCK, min(at * BLOCK + BLOCK, len(X))):
-            score = min(closest[i], squared_scale * squared_distance(X, i, latest, 0))
+            score = min(closest[i], squared_scale * squared_distance(X, i, latest, np.int64(0)))
             score *= weights[i] if weighted else 1.0
             if score > 0:
                 rows[u] = i

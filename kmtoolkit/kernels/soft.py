@@ -13,7 +13,7 @@ from kmtoolkit.kernels import eights, shares
 from kmtoolkit.kernels.arithmetic import EPS, NOISE, merge_pairs, two_sum
 from kmtoolkit.kernels.eights import EIGHT, room_of
 from kmtoolkit.kernels.grid import Grid, cut, sweep
-from kmtoolkit.kernels.jit import plain_python
+from kmtoolkit.kernels.jit import plain_python, read_only
 from kmtoolkit.kernels.squared import squared_distance
 
 __all__ = ["share_by_distance", "share_by_softmax"]
@@ -62,7 +62,8 @@ def share_by_softmax(problem: Any, state: Any, beta: float) -> tuple[float, floa
     logs = np.full(k, -np.inf)
     np.log(state.weights, out=logs, where=present)
     grid, parts = _gathered(n, d, k)
-    _softmax(grid, problem.X, problem.sample_weight, centers, logs, beta, state.origin, state.labels, parts)
+    origin = read_only(state.origin)
+    _softmax(grid, problem.X, problem.sample_weight, centers, logs, beta, origin, state.labels, parts)
     return _merge(parts, state)
 
 
@@ -70,9 +71,8 @@ def share_by_distance(problem: Any, state: Any, m: float) -> tuple[float, float]
     """Write labels and statistics of the rows, shared by distance ** (-1 / (m - 1)); F, and its rounding."""
     (n, d), k = problem.X.shape, problem.k
     grid, parts = _gathered(n, d, k)
-    _shares_of_distances(
-        grid, problem.X, problem.sample_weight, state.centers.copy(), 1 / (m - 1), state.origin, state.labels, parts
-    )
+    centers, origin = read_only(state.centers), read_only(state.origin)
+    _shares_of_distances(grid, problem.X, problem.sample_weight, centers, 1 / (m - 1), origin, state.labels, parts)
     return _merge(parts, state)
 
 

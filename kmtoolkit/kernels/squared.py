@@ -12,7 +12,7 @@ import numpy as np
 from kmtoolkit.kernels import lanes
 from kmtoolkit.kernels.arithmetic import EPS, NOISE, add_exact, merge_pairs, two_product, two_sum
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import inlined, jit, plain_python
+from kmtoolkit.kernels.jit import inlined, jit, plain_python, read_only
 from kmtoolkit.kernels.lanes import CENTER_LANES, LANES
 from kmtoolkit.kernels.statistics import add_rows, mix
 
@@ -43,7 +43,7 @@ distance_in_eights: Callable[..., float] = _plain_distance_in_eights if plain_py
 @jit
 def _long_distance(X, i, centers, j):
     """A squared distance over LANES features or more."""
-    total = distance_in_eights(X, np.int64(i), centers, np.int64(j))
+    total = distance_in_eights(X, i, centers, j)
     for f in range(X.shape[1] - X.shape[1] % LANES, X.shape[1]):
         difference = np.float64(X[i, f]) - centers[j, f]
         total += difference * difference
@@ -52,7 +52,7 @@ def _long_distance(X, i, centers, j):
 
 @inlined
 def squared_distance(X, i, centers, j):
-    """The canonical squared distance from row i of X (n, d) to row j of centers (k, d).
+    """The canonical squared distance from row i of X (n, d) to row j of centers (k, d); i and j are int64.
 
     Eight sums take every eighth feature each, as far as whole eights go, and are added up in a binary tree; what is
     left of the features follows one by one. So it runs in vectors, and is as exact as it is in turn or more so.
@@ -80,7 +80,7 @@ def in_lanes(centers: np.ndarray) -> np.ndarray:
     """The centers (k, d) transposed, (d, a multiple of CENTER_LANES), filled up with centers infinitely far away."""
     k, d = centers.shape
     features = np.empty((d, k + -k % CENTER_LANES))
-    _fill_lanes(centers, features)
+    _fill_lanes(read_only(centers), features)
     return features
 
 
@@ -119,8 +119,8 @@ def _nearest(lo, hi, t, X, features, labels):
 def _nearest_of_few(lo, hi, t, X, centers, labels):
     """The same as ``_nearest``, without lanes."""
     for i in range(lo, hi):
-        best, least = 0, squared_distance(X, i, centers, 0)
-        for j in range(1, len(centers)):
+        best, least = 0, np.inf
+        for j in range(len(centers)):
             distance = squared_distance(X, i, centers, j)
             if distance < least:
                 best, least = j, distance
@@ -131,7 +131,7 @@ def nearest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
     """Write the index of the nearest center of each row of X (n, d) to labels (n,) int32."""
     grid = cut(len(X), centers.size)
     if len(X) <= FEW_ROWS:
-        _nearest_of_few(grid, X, centers, labels)
+        _nearest_of_few(grid, X, read_only(centers), labels)
     else:
         _nearest(grid, X, in_lanes(centers), labels)
 
@@ -141,14 +141,14 @@ def _distances_to(lo, hi, t, X, centers, labels, out):
     """out[lo:hi] = distances from rows of X (n, d) to centers[labels]; a single label stands for all rows."""
     shared = len(labels) == 1
     for i in range(lo, hi):
-        out[i] = squared_distance(X, i, centers, labels[0] if shared else labels[i])
+        out[i] = squared_distance(X, i, centers, np.int64(labels[0] if shared else labels[i]))
 
 
 def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -> np.ndarray:
     """Squared distances (n,) float64 of the rows of X to centers[labels]; one label serves all rows."""
     out = np.empty(len(X))
-    own = np.full(1, labels, np.int32) if np.isscalar(labels) else labels
-    _distances_to(cut(len(X), X.shape[1]), X, centers, own, out)
+    own = np.atleast_1d(np.asarray(labels, np.int32))
+    _distances_to(cut(len(X), X.shape[1]), X, read_only(centers), read_only(own), out)
     return out
 
 
@@ -156,7 +156,8 @@ def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -
 def _cluster_totals(lo, hi, t, X, weights, centers, labels, total, error):
     """Add w · distance of rows lo:hi of X to the entry of their cluster in row t of total and error (chunks, k)."""
     for i in range(lo, hi):
-        add_exact(total[t], error[t], labels[i], weights[i] * squared_distance(X, i, centers, labels[i]))
+        j = np.int64(labels[i])
+        add_exact(total[t], error[t], j, weights[i] * squared_distance(X, i, centers, j))
 
 
 def cluster_totals(X: np.ndarray, weights: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> np.ndarray:
@@ -164,7 +165,7 @@ def cluster_totals(X: np.ndarray, weights: np.ndarray, centers: np.ndarray, labe
     (n, d), k = X.shape, len(centers)
     grid = cut(n, d + 8, most=n // k + 1)
     pairs = np.zeros((2, grid.chunks, k))
-    _cluster_totals(grid, X, weights, centers, labels, pairs[0], pairs[1])
+    _cluster_totals(grid, X, weights, read_only(centers), read_only(labels), pairs[0], pairs[1])
     merge_pairs(pairs[0], pairs[1])
     return pairs[:, 0]
 
@@ -207,12 +208,12 @@ def update_drop(before, after, counts, mass, mass_error, sums, sums_error, origi
 def _lower_closest(lo, hi, t, X, center, closest):
     """closest[lo:hi] = the lesser of itself and the distance to center (1, d)."""
     for i in range(lo, hi):
-        closest[i] = min(closest[i], squared_distance(X, i, center, 0))
+        closest[i] = min(closest[i], squared_distance(X, i, center, np.int64(0)))
 
 
 def lower_closest(X: np.ndarray, center: np.ndarray, closest: np.ndarray) -> None:
     """Lower closest (n,), the squared distances to the nearest seed, by the new seed center (1, d)."""
-    _lower_closest(cut(len(X), X.shape[1]), X, center, closest)
+    _lower_closest(cut(len(X), X.shape[1]), X, read_only(center), closest)
 
 
 @sweep
@@ -230,7 +231,7 @@ def settle(lo, hi, t, rows, problem, state, accepted, force, moves):
         many = 0
         for r in range(start, min(start + BLOCK, hi)):
             i = np.int64(rows[r]) if len(rows) else r
-            old, new = accepted[i], labels[i]
+            old, new = np.int64(accepted[i]), np.int64(labels[i])
             after, before = squared_distance(X, i, centers, new), 0.0
             if old >= 0:
                 before = squared_distance(X, i, centers, old)

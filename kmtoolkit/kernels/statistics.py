@@ -10,7 +10,7 @@ import numpy as np
 
 from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs, two_product, two_sum
 from kmtoolkit.kernels.grid import Grid, cut, sweep
-from kmtoolkit.kernels.jit import jit, plain_python
+from kmtoolkit.kernels.jit import jit, plain_python, read_only
 from kmtoolkit.kernels.lanes import LANES, add_in_eights
 
 __all__ = [
@@ -72,7 +72,7 @@ def add_rows(X, rows, labels, weights, sign, origin, sums, errors, mass, mass_er
     """
     d = len(origin)
     for i in rows:
-        j = labels[i]
+        j = np.int64(labels[i])
         if j < 0:
             continue
         weight = sign * weights[i]
@@ -82,7 +82,7 @@ def add_rows(X, rows, labels, weights, sign, origin, sums, errors, mass, mass_er
             for f in range(d):
                 add_exact(sums, errors, j * d + f, sign * (np.float64(X[i, f]) - origin[f]))
         elif weight == sign:
-            add_in_eights(X, np.int64(i), sign, origin, sums, errors, np.int64(j * d))  # type: ignore[call-arg]
+            add_in_eights(X, np.int64(i), sign, origin, sums, errors, j * d)  # type: ignore[call-arg]
             for f in range(d - d % LANES, d):
                 add_exact(sums, errors, j * d + f, sign * (np.float64(X[i, f]) - origin[f]))
         elif d >= LONG_ROW:
@@ -193,6 +193,6 @@ def column_variances(X: np.ndarray, weights: np.ndarray, about: np.ndarray) -> n
     """
     grid = cut(len(X), X.shape[1])
     first, second = np.zeros((2, grid.chunks, X.shape[1]))
-    _variances(grid, X, weights, about, first, second)
+    _variances(grid, X, weights, read_only(about), first, second)
     total = weights.sum()
     return np.maximum(second.sum(axis=0) / total - (first.sum(axis=0) / total) ** 2, 0.0)

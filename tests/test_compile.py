@@ -44,68 +44,19 @@ def test_a_second_fit_of_the_same_dtypes_compiles_nothing(dtype):
     assert signatures() == before
 
 
-EVERY_ROW = """
-import itertools
-import json
-import pickle
-import numpy as np
-import kmtoolkit as km
-from kmtoolkit import registry
-from kmtoolkit.kernels.jit import COMPILED
-
-def fits(init, assign, update, empty):
-    parts = [registry.resolve(role, name) for role, name in zip(registry.ROLES, (init, assign, update, empty))]
-    try:
-        registry.check_partners(parts[1], parts[2], (parts[0], parts[3]))
-    except ValueError:
-        return False
-    return True
-
-def some():  # combinations that have every row of the registry
-    seen = set()
-    for names in itertools.product(*km.available().values()):
-        rows = set(zip(registry.ROLES, names))
-        if not rows <= seen and fits(*names):
-            seen |= rows
-            yield names
-    assert seen == {(row.role, row.name) for row in registry.rows()}
-
-def use(X, k, w, init, assign, update, empty):
-    solver = km.Solver(init, assign=assign, update=update, empty=empty, rng=0, max_iter=5, verify=len(X) < 100)
-    far = np.vstack([X[: k - 1], np.full((1, X.shape[1]), 50.0)])  # its cluster is empty
-    for start in (None, far):
-        try:
-            result = solver.fit(X, k, sample_weight=w, init_centers=start)
-        except km.EmptyClusterError:
-            continue
-        result.predict(X)
-        result.predict(X[:3])
-        getattr(result, "transform", np.asarray)(X)
-
-rng, one_column = np.random.default_rng(0), {row.name for row in registry.rows("assigner") if row.columns == 1}
-for n, d, k in ((60, 1, 4), (700, 9, 12)):  # without tiles and with
-    for dtype in (np.float64, np.float32):
-        X = rng.normal(size=(n, d)).astype(dtype)
-        for names in some():
-            if d == 1 or names[1] not in one_column:
-                use(X, k, None, *names)
-                use(X, k, 1 + np.arange(n) % 3, *names)
-
 def stored(kernel):
+    """The signatures of a kernel in the disk cache, of the present sources."""
     entries = kernel._cache._cache_file
     for path in entries.folder.glob(f"{entries.name}.{24 * '?'}.kernel"):
         stamp, (signature, *_), _ = pickle.loads(path.read_bytes())
         if stamp == entries.stamp:
-            yield signature
+            yield str(signature)
 
-names = [f"{kernel.__module__.removeprefix('kmtoolkit.')}.{kernel.__qualname__}" for kernel in COMPILED]
-print(json.dumps({name: sorted({*map(str, stored(kernel))}) for name, kernel in zip(names, COMPILED)}))
-"""
 
 SEVERAL = {
-    "kernels.squared.squared_distance": 2,  # of rows of the caller, and of rows that a kernel has scaled
-    "kernels.squared._long_distance": 2,
-    "kernels.closest.rank": 2,  # of all rows, and of those on a list
+    "kmtoolkit.kernels.squared.squared_distance": 2,  # of rows of the caller, and of rows that a kernel has scaled
+    "kmtoolkit.kernels.squared._long_distance": 2,
+    "kmtoolkit.kernels.closest.rank": 2,  # of all rows, and of those on a list
 }
 
 
@@ -115,7 +66,9 @@ def test_a_kernel_has_one_signature_for_each_dtype():
     All that is in the disk cache counts, because code that is loaded from there does not tell which kernels it calls:
     also what other tests hand to kernels, and what was tried by hand.
     """
-    kernels = python(EVERY_ROW, NUMBA_NUM_THREADS=1)
+    warm = Path(__file__).with_name("warm.py")
+    subprocess.run([sys.executable, warm, "float64", "float32"], check=True, env=os.environ | {"NUMBA_NUM_THREADS": "1"})
+    kernels = {f"{kernel.__module__}.{kernel.__qualname__}": {*stored(kernel)} for kernel in COMPILED}
     assert sum(map(bool, kernels.values())) > 80
     for name, signatures in kernels.items():
         alike = collections.defaultdict(list)

@@ -1,5 +1,6 @@
 """The strategies of the package keep the rules that the kit has for everyone's."""
 
+import contextlib
 import doctest
 from collections import Counter
 from dataclasses import replace
@@ -11,6 +12,7 @@ import pytest
 import kmtoolkit as km
 from kmtoolkit import registry, testing
 from kmtoolkit.kernels.jit import plain_python
+from kmtoolkit.testing import rules_compiled
 from kmtoolkit.testing.awkward import big, weighted
 from kmtoolkit.testing.checks import prepared
 from kmtoolkit.testing.harness import Broken, combinations, cover, fit
@@ -31,6 +33,16 @@ PAIRS = [
 @pytest.mark.parametrize(("row", "rule"), PAIRS)
 def test_our_strategies_keep_the_rules(row, rule, examples):
     rule.check(prepared(row.role, row.name), examples=examples)
+
+
+@pytest.mark.slow
+@pytest.mark.compiled
+@pytest.mark.parametrize("row", registry.rows(), ids=lambda row: f"{row.role} {row.name}")
+def test_parallel_loops_keep_the_rule_of_threads(row, monkeypatch):
+    """The rule runs on Python threads, which spares the compilation of a loop for each sweep."""
+    monkeypatch.setattr(rules_compiled, "without_prange", contextlib.nullcontext)
+    (rule,) = (rule for rule in testing.rules(row) if rule.name == "same-bits-for-any-number-of-threads")
+    rule.check(prepared(row.role, row.name))
 
 
 @pytest.mark.parametrize("role", registry.ROLES)

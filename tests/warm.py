@@ -1,5 +1,6 @@
-"""Compile, or load, the kernels of every registered strategy for rows of one dtype: ``python warm.py float64``."""
+"""Compile, or load, the kernels of every registered strategy: ``python warm.py float64 float32``."""
 
+import logging
 import sys
 
 import numpy as np
@@ -8,26 +9,38 @@ import kmtoolkit as km
 from kmtoolkit import registry
 from kmtoolkit.testing.harness import combinations
 
+SHAPES = [(60, 1, 4), (60, 3, 4), (700, 9, 12)]  # rows, columns and clusters: without tiles and with
 
-def main():
-    """Fit with every strategy once: few columns and many, with and without empty clusters."""
+
+def use(X, k, weights, solver):
+    """Fit from seeds, and from a start that leaves a cluster empty; ask the result."""
+    far = np.vstack([X[: k - 1], np.full((1, X.shape[1]), 50.0)])
+    for start in (None, far):
+        try:
+            result = solver.fit(X, k, sample_weight=weights, init_centers=start)
+        except km.EmptyClusterError:
+            continue
+        result.predict(X)
+        result.predict(X[:3])
+        getattr(result, "transform", np.asarray)(X)
+
+
+def main(dtypes):
+    """Use every strategy, with the first partners that fit it."""
     rng = np.random.default_rng(0)
-    shapes = [(60, 2, 4), (300, 17, 20)]
-    for row in registry.rows():
-        strategy = registry.resolve(row.role, row.name)
-        for n, d, k in shapes:
-            X = rng.normal(size=(n, min(d, row.columns or d))).astype(sys.argv[1])
-            start = X[:k].astype(np.float64)
-            start[-1] += 100.0
-            arguments = {**combinations(strategy)[0], registry.ROLES[row.role]: strategy}
-            given = {} if row.role == "initializer" else {"init_centers": start}
-            try:
-                result = km.Solver(**arguments, rng=0, max_iter=3).fit(X, k, **given)
-            except km.EmptyClusterError:
+    for n, d, k in SHAPES:
+        X = rng.normal(size=(n, d))
+        for row in registry.rows():
+            if row.columns is not None and row.columns < d:
                 continue
-            result.predict(X)
-            result.transform(X)
+            strategy = registry.resolve(row.role, row.name)
+            parts = {**combinations(strategy)[0], registry.ROLES[row.role]: strategy}
+            solver = km.Solver(**parts, rng=0, max_iter=5, verify=n < 100)
+            for dtype in dtypes:
+                for weights in (None, 1.0 + np.arange(n) % 3):
+                    use(X.astype(dtype), k, weights, solver)
 
 
 if __name__ == "__main__":
-    main()
+    logging.basicConfig(level="WARNING")  # a cache that can't be written
+    main(sys.argv[1:])

@@ -79,12 +79,14 @@ class Entries:
 class DiskCache(FunctionCache):
     """Numba's cache of one kernel, with files of our own, that tells when it compiles and never fails."""
 
-    def __init__(self, function: Callable, use: str) -> None:
+    def __init__(self, function: Callable, use: str, prepare: Callable[[Any], None]) -> None:
         super().__init__(function)
+        self.prepare = prepare
         name, numba_file = f"{self._impl.filename_base}{use}", self._cache_file
         self._cache_file: Any = Entries(self.cache_path, name, (numba_file._source_stamp, FINGERPRINT))
 
     def load_overload(self, sig: Any, target_context: Any) -> Any:
+        self.prepare(sig)
         loaded = super().load_overload(sig, target_context)
         if loaded is None:
             _tell(self._py_func, "later sessions load them from disk")
@@ -100,22 +102,28 @@ class DiskCache(FunctionCache):
 class NoCache(NullCache):
     """Of a kernel that has no place on disk."""
 
-    def __init__(self, function: Callable) -> None:
-        self.function = function
+    def __init__(self, function: Callable, prepare: Callable[[Any], None]) -> None:
+        self.function, self.prepare = function, prepare
 
-    def load_overload(self, *_asked: Any) -> None:
+    def load_overload(self, sig: Any, _target_context: Any) -> None:
+        self.prepare(sig)
         _tell(self.function, "set NUMBA_CACHE_DIR to a folder that can be written, and later sessions need not")
 
 
-def disk_cache(function: Callable, use: str = "") -> Any:
+def _nothing(_sig: Any) -> None:
+    """What a kernel needs that calls no other by its address."""
+
+
+def disk_cache(function: Callable, use: str = "", prepare: Callable[[Any], None] = _nothing) -> Any:
     """The cache of a kernel that is made of ``function``; ``use`` tells kernels of one function apart.
 
-    Where nothing can be written, as in a read-only installation, it stores nothing.
+    ``prepare`` is called with the signature before a kernel is loaded or compiled. Where nothing can be written, as in
+    a read-only installation, the cache stores nothing.
     """
     try:
-        return DiskCache(function, use) if FINGERPRINT else NoCache(function)
+        return DiskCache(function, use, prepare) if FINGERPRINT else NoCache(function, prepare)
     except RuntimeError:
-        return NoCache(function)
+        return NoCache(function, prepare)
 
 
 told = False

@@ -14,7 +14,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from kmtoolkit.kernels.jit import jit, parallel_jit, prange, threads_of_numba
+from kmtoolkit.kernels.jit import int64, jit, parallel_jit, plain_python, prange, threads_of_numba
+from kmtoolkit.kernels.links import Link
 from kmtoolkit.kernels.threads import on_python_threads, prange_is_safe, workers
 
 __all__ = ["Grid", "cut", "sweep", "watched"]
@@ -85,7 +86,11 @@ class sweep:
     @functools.cached_property
     def parallel(self) -> Callable[..., None]:
         """The parallel loop, made when it is first needed: imports are quicker without."""
-        return parallel_jit(_loop_over_chunks(self.body, self.chunk), self.body)
+        if plain_python:
+            return _loop_over_chunks(self.body, self.chunk)
+        link = Link(self.chunk)
+        loop = _loop_over_chunks(self.body, link.call)
+        return parallel_jit(loop, self.body, lambda sig: link.tell((int64, int64, int64, *sig[2:])))
 
     def __call__(self, grid: Grid, *args: Any) -> None:
         if grid.chunks == grid.slices == 1:  # a problem so small that bounds and threads would cost more than it
@@ -123,11 +128,11 @@ def _check_parameters(body: Callable[..., None]) -> None:
         raise ValueError(f"{body.__qualname__} takes {inspect.signature(body)}; a sweep takes plain (lo, hi, t, ...)")
 
 
-def _loop_over_chunks(body: Callable[..., None], chunk: Callable[..., None]) -> Callable[..., None]:
+def _loop_over_chunks(body: Callable[..., None], chunk: Any) -> Callable[..., None]:
     """The parallel loop over chunks, spelt out for the arguments of ``body``.
 
-    Numba can neither pass on ``*args`` that hold records, nor cache a function that closes over a kernel; so the loop
-    is written for each body, and finds its kernel as a global.
+    Numba can neither pass on ``*args`` that hold records, nor cache a function that closes over another; so the loop
+    is written for each body, and finds what it calls as a global.
     """
     arguments = ", ".join(list(inspect.signature(body).parameters)[3:])
     source = (

@@ -14,11 +14,11 @@ import numpy as np
 from kmtoolkit.kernels.cache import disk_cache
 
 __all__ = [
-    "COMPILED", "current_threads", "inlined", "jit", "launch", "layer", "most_threads", "parallel_jit", "plain_python",
-    "prange", "read_only", "threads_of_numba",
+    "COMPILED", "current_threads", "inlined", "int64", "jit", "launch", "layer", "most_threads", "parallel_jit",
+    "plain_python", "prange", "read_only", "threads_of_numba",
 ]  # fmt: skip
 
-prange = numba.prange
+prange, int64 = numba.prange, numba.int64
 plain_python: bool = numba.config.DISABLE_JIT  # type: ignore[attr-defined]
 COMPILED: list[Any] = []  # every kernel, in order of definition
 
@@ -41,9 +41,12 @@ def inlined(function: Callable) -> Callable:
     return _compile(function, disk_cache(function), forceinline=True)
 
 
-def parallel_jit(function: Callable, body: Callable) -> Callable:
-    """Compile a kernel whose ``prange`` loops run in parallel; it was generated from ``body``, and cached as such."""
-    return _compile(function, disk_cache(body, ".parallel"), parallel=True)
+def parallel_jit(function: Callable, body: Callable, prepare: Callable[[Any], None]) -> Callable:
+    """Compile a kernel whose ``prange`` loops run in parallel; it was generated from ``body``, and cached as such.
+
+    ``prepare`` is called with each signature before it is loaded or compiled.
+    """
+    return _compile(function, disk_cache(body, ".parallel", prepare), parallel=True)
 
 
 def read_only(array: np.ndarray) -> np.ndarray:

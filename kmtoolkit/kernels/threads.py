@@ -17,9 +17,10 @@ from typing import Any
 
 from kmtoolkit.kernels import jit
 
-__all__ = ["on_python_threads", "prange_is_safe", "sharing_threads", "workers"]
+__all__ = ["on_python_threads", "prange_is_safe", "sharing_threads", "without_prange", "workers"]
 
 _limit: ContextVar[int | None] = ContextVar("limit", default=None)
+_avoid_prange: ContextVar[bool] = ContextVar("avoid_prange", default=False)
 _fits: set[object] = set()  # what runs in this process now, and shares its threads
 
 
@@ -72,7 +73,17 @@ def workers() -> int:
 
 def prange_is_safe() -> bool:
     """Whether compiled parallel loops can run here; launches Numba's threads if that has not been done."""
-    return not _forked and jit.launch() not in (None, "workqueue")
+    return not _avoid_prange.get() and not _forked and jit.launch() not in (None, "workqueue")
+
+
+@contextlib.contextmanager
+def without_prange() -> Iterator[None]:
+    """Let sweeps of this thread run on Python threads, as if nothing else were safe here; no loop is compiled then."""
+    before = _avoid_prange.set(True)
+    try:
+        yield
+    finally:
+        _avoid_prange.reset(before)
 
 
 def on_python_threads(chunk: Callable[..., None], lo: Any, hi: Any, args: tuple, threads: int) -> None:

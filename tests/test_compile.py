@@ -77,7 +77,7 @@ def test_a_kernel_has_one_signature_for_each_dtype():
         assert [same for same in alike.values() if len(same) > SEVERAL.get(name, 1)] == [], name
 
 
-PROBE = """
+COUNT = """
 import json
 import numba
 import numpy as np
@@ -86,12 +86,18 @@ from kmtoolkit.kernels.jit import COMPILED
 
 def compiled():
     return [sum(sum(getattr(k.stats, name).values()) for k in COMPILED) for name in ("cache_misses", "cache_hits")]
+"""
+
+PROBE = (
+    COUNT
+    + """
 at_import = sum(len(k.signatures) for k in COMPILED)
 X = np.tile(km.datasets.iris().X, (COPIES, 1)).astype("DTYPE")
 result = km.kmeans(X, 3, init="uniform", rng=0)
 result.predict(X)
 print(json.dumps([at_import, *compiled(), result.objective]))
 """
+)
 
 
 def probe(where, dtype="float64", copies=1, **environment):
@@ -106,6 +112,57 @@ def copy(tmp_path):
     return tmp_path
 
 
+ONE_SWEEP = (
+    COUNT
+    + """
+from kmtoolkit.kernels.squared import distances_to
+X = np.arange(160_000.0).reshape(-1, 2)
+print(json.dumps([*compiled(), distances_to(X, X, 7).sum(), *compiled()]))
+"""
+)
+
+
+def sweep(where, **environment):
+    """Kernels compiled and loaded at import and by one sweep of many chunks, and what it gave."""
+    return python(ONE_SWEEP, NUMBA_CACHE_DIR=where, **{"NUMBA_NUM_THREADS": 2} | environment)
+
+
+def test_a_second_process_loads_a_sweep_from_disk(tmp_path):
+    """The chunk and its parallel loop, whichever of them is there."""
+    *at_import, right, misses, hits = sweep(tmp_path)
+    assert at_import == [0, 0]
+    assert (misses > 1, hits) == (True, 0)
+    assert sweep(tmp_path) == [0, 0, right, 0, 2]
+    entries = sorted(tmp_path.rglob("squared._distances_to-*"))
+    assert sorted(".parallel." in entry.name for entry in entries) == [False, True]
+    for entry in entries:
+        entry.unlink()
+        misses, hits = sweep(tmp_path)[-2:]
+        assert (misses, hits > 0) == (1, True)
+    assert sweep(tmp_path) == [0, 0, right, 0, 2]
+
+
+def test_a_parallel_loop_holds_no_copy_of_its_chunk(tmp_path):
+    """It holds a call instead, so it is as short for a long chunk as for an empty one."""
+    code = """
+import json
+import numpy as np
+from kmtoolkit.kernels import squared
+X = np.arange(160_000.0).reshape(-1, 2)
+squared.distances_to(X, X, 7)
+(chunk,), (loop,) = (k.overloads.values() for k in (squared._distances_to.chunk, squared._distances_to.parallel))
+defined, declared = [], []
+for line in loop.library.get_llvm_str().splitlines():
+    if line.startswith(("define ", "declare ")):
+        (defined if line.startswith("define ") else declared).append(line)
+print(json.dumps([sum("_distances_to" in line and "by_prange" not in line for line in defined),
+                  sum("kmtoolkit.kernels.squared._distances_to." in line for line in declared)]))
+"""
+    copies, calls = python(code, NUMBA_CACHE_DIR=tmp_path, NUMBA_NUM_THREADS=2)
+    assert (copies, calls) == (0, 1)
+
+
+@pytest.mark.slow
 def test_a_second_process_loads_every_kernel_from_disk(tmp_path):
     cache = {"NUMBA_CACHE_DIR": str(tmp_path), "NUMBA_NUM_THREADS": 2}
     at_import, misses, hits, first = probe(tmp_path, copies=60, **cache)
@@ -267,7 +324,7 @@ def test_who_waits_for_the_first_compilation_is_told_why(tmp_path):
     def on_a_terminal():
         master, slave = os.openpty()
         environment = os.environ | {"NUMBA_CACHE_DIR": str(tmp_path)}
-        code = [sys.executable, "-c", PROBE.replace("DTYPE", "float64").replace("COPIES", "1")]
+        code = [sys.executable, "-c", ONE_SWEEP]
         subprocess.run(code, stdout=subprocess.DEVNULL, stderr=slave, env=environment, check=True)
         os.write(slave, b"end")
         os.close(slave)

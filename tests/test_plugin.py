@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from kmtoolkit import testing
+from kmtoolkit.pytest_plugin import Checked
 
 STRATEGIES = """
 import kmtoolkit as km
@@ -25,7 +26,9 @@ def directory(tmp_path):
     (tmp_path / "strategies.py").write_text(STRATEGIES)
     (tmp_path / "raises.py").write_text("1 / 0")
     (tmp_path / "exits.py").write_text("raise SystemExit(0)")
-    return tmp_path
+    yield tmp_path
+    for path in tmp_path.iterdir():
+        sys.modules.pop(path.stem, None)
 
 
 def run(directory, *arguments, code=0):
@@ -66,8 +69,15 @@ def test_a_broken_rule_fails_with_its_report(directory):
         ("strategies:km", "strategies:km is not registered; give its role"),
     ],
 )
-def test_what_can_not_be_found_is_a_usage_error(directory, spec, reason):
-    assert f"ERROR: --kmtoolkit-check={spec}: {reason}" in run(directory, "--kmtoolkit-check", spec, code=4)
+def test_what_can_not_be_found_is_a_usage_error(directory, spec, reason, request, monkeypatch):
+    monkeypatch.syspath_prepend(directory)
+    with pytest.raises(pytest.UsageError, match=f"^--kmtoolkit-check={spec}: {reason}"):
+        next(Checked.from_parent(request.session, name=spec, nodeid=spec).collect())
+
+
+def test_a_usage_error_ends_pytest(directory):
+    output = run(directory, "--kmtoolkit-check", "nope", code=4)
+    assert "ERROR: --kmtoolkit-check=nope: 'nope' is neither a registered strategy" in output
 
 
 def test_the_plugin_is_loaded_without_hypothesis():

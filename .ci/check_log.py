@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 
 SKIP = re.compile(r"^(?:SKIPPED|XFAIL|XPASS) (?:\[\d+\] )?(\S+?)(?::\d+)?:? (?:- )?(.*)$", re.MULTILINE)
-TALLY = re.compile(r"^properties: (\d+) of (\d+) (triples|pairs) of [\w ,]+, each by (\d+) examples or more$", re.MULTILINE)
+TALLY = re.compile(r"^properties: (\d+) of (\d+) (triples|pairs) of .*, each by (\d+) examples or more$", re.MULTILINE)
 PASSED = re.compile(r"^=+ .*?\b(\d+) passed\b", re.MULTILINE)
 
 
@@ -36,8 +36,9 @@ def main() -> int:
         for what, examples in {"triples": options.examples, "pairs": 1}.items():
             met, total, least = tallies.get(what, (0, 1, 0))
             if met < total or least < examples:
-                faults.append(f"{met} of {total} {what} of strategies tried, each by {least} examples; {examples} are due")
-    sys.stdout.writelines(f"{line}\n" for line in [*(f"skipped: {skip}" for skip in skips), f"{len(skips)} skips", *faults])
+                faults.append(f"{met} of {total} {what} were tried, each by {least} examples; {examples} are due")
+    for line in (*(f"skipped: {skip}" for skip in skips), f"{len(skips)} skips", *faults):
+        sys.stdout.write(f"{line}\n")
     return 1 if faults else 0
 
 

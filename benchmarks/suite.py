@@ -68,7 +68,8 @@ def main():
             files, environment = prepare(commit, Path(folder, str(number)))
             for cache in ("empty", "full")[: 1 + arguments.again]:
                 cost = run(files, environment, options.split())
-                print(f"{commit:<12} {cache:<6} {cost.seconds:>8.0f} {cost.user_seconds:>9.0f} {cost.tests:>6}", flush=True)
+                row = f"{commit:<12} {cache:<6} {cost.seconds:>8.0f} {cost.user_seconds:>9.0f} {cost.tests:>6}"
+                print(row, flush=True)
 
 
 if __name__ == "__main__":

@@ -125,7 +125,8 @@ def survives(mutant, package, limit):
     path.write_text(mutant.source, encoding="utf-8")
     environment = os.environ | {"NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(package), "PYTHONDONTWRITEBYTECODE": "1"}
     tests = [str(ROOT / "tests" / name) for name in TESTS]
-    command = ["pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0", "-m", "not slow and not exhaustive and not compiled", *tests]
+    marked = "not slow and not exhaustive and not compiled"
+    command = ["pytest", "-x", "-q", "-p", "no:cacheprovider", "-n", "0", "-m", marked, *tests]
     process = subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
     )

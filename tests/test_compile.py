@@ -67,7 +67,8 @@ def test_a_kernel_has_one_signature_for_each_dtype():
     also what other tests hand to kernels, and what was tried by hand.
     """
     warm = Path(__file__).with_name("warm.py")
-    subprocess.run([sys.executable, warm, "float64", "float32"], check=True, env=os.environ | {"NUMBA_NUM_THREADS": "1"})
+    one = os.environ | {"NUMBA_NUM_THREADS": "1"}
+    subprocess.run([sys.executable, warm, "float64", "float32"], check=True, env=one)
     kernels = {f"{kernel.__module__}.{kernel.__qualname__}": {*stored(kernel)} for kernel in COMPILED}
     assert sum(map(bool, kernels.values())) > 80
     for name, signatures in kernels.items():

@@ -185,6 +185,13 @@ def test_what_other_libraries_were_told(numba, openmp, limit, monkeypatch):
     assert threads._find_limit_of_others() == limit
 
 
+def test_prange_may_be_avoided():
+    before = threads.prange_is_safe()
+    with threads.without_prange():
+        assert not threads.prange_is_safe()
+    assert threads.prange_is_safe() == before
+
+
 def test_no_thread_is_started_while_python_exits(monkeypatch):
     monkeypatch.setattr(sys, "is_finalizing", lambda: True)
     assert threads.workers() == 1

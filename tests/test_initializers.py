@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from posing import pose
 from scipy import stats
 
 import kmtoolkit as km
@@ -13,12 +14,8 @@ LINE = np.array([[0.0], [1.0], [3.0], [3.0], [7.0], [7.5]])
 WEIGHTS = np.array([1.0, 4.0, 0.5, 2.0, 1.0, 3.0])
 
 
-def problem(X, k, weights=None):
-    return km.Problem(np.asarray(X), np.ones(len(X)) if weights is None else np.asarray(weights, float), k)
-
-
 def seeds(name, X, k, rng, weights=None):
-    return resolve("initializer", name)(problem(X, k, weights), rng)
+    return resolve("initializer", name)(pose(X, k, weights), rng)
 
 
 def second_seed_law(X, weights):
@@ -39,7 +36,7 @@ def test_kmeans_plus_plus_draws_by_squared_distance(weights, dtype):
     X = np.column_stack([LINE, np.arange(6) * 1e-3]).astype(dtype)
     law = second_seed_law(X.astype(float), weights)
     init, rng, counts = km.initializers.KMeansPlusPlus(trials=1), np.random.default_rng(0), np.zeros((6, 6))
-    posed = problem(X, 2, weights)
+    posed = pose(X, 2, weights)
     for _ in range(20_000):
         a, b = init(posed, rng)
         counts[round(a[1] * 1e3), round(b[1] * 1e3)] += 1
@@ -55,7 +52,7 @@ def test_the_greedy_form_keeps_the_candidate_with_the_least_potential():
     X = np.random.default_rng(1).normal(size=(30, 2))
     greedy = km.initializers.KMeansPlusPlus(trials=400)
     for seed in range(5):
-        a, b = greedy(problem(X, 2), np.random.default_rng(seed))
+        a, b = greedy(pose(X, 2), np.random.default_rng(seed))
         closest = ((X - a) ** 2).sum(1)
         potentials = [np.minimum(closest, ((X - x) ** 2).sum(1)).sum() for x in X]
         assert (b == X[np.argmin(potentials)]).all()
@@ -66,7 +63,7 @@ def test_the_greedy_form_weighs_the_rows():
     weights = 10.0 ** np.random.default_rng(2).integers(-2, 3, 30)
     greedy = km.initializers.KMeansPlusPlus(trials=2000)
     for seed in range(5):
-        a, b = greedy(problem(X, 2, weights), np.random.default_rng(seed))
+        a, b = greedy(pose(X, 2, weights), np.random.default_rng(seed))
         closest = ((X - a) ** 2).sum(1)
         potentials = [weights @ np.minimum(closest, ((X - x) ** 2).sum(1)) for x in X]
         likely = weights * closest > 1e-2 * (weights * closest).sum()

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+from posing import pose
 
 import kmtoolkit as km
 from kmtoolkit.initializers import pca_part
@@ -11,7 +12,7 @@ from kmtoolkit.initializers import pca_part
 
 def centers_of(X, k, weights=None):
     weights = np.ones(len(X)) if weights is None else np.asarray(weights, float)
-    return pca_part(km.Problem(np.asarray(X), weights, k), np.random.default_rng(0))
+    return pca_part(pose(X, k, weights), np.random.default_rng(0))
 
 
 def naive(X, k, weights):

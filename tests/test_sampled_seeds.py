@@ -8,6 +8,7 @@ from itertools import permutations, product
 import numpy as np
 import pytest
 import reference
+from posing import pose
 from scipy import stats
 
 import kmtoolkit as km
@@ -22,7 +23,7 @@ ONES = np.ones(5)
 
 def seeds(init, X, k, rng=0, weights=None):
     weights = np.ones(len(X)) if weights is None else np.asarray(weights, float)
-    return init(km.Problem(np.asarray(X), weights, k), np.random.default_rng(rng))
+    return init(pose(X, k, weights), np.random.default_rng(rng))
 
 
 def rows_of(centers, X):
@@ -58,7 +59,7 @@ def law_of_seeds(X, weights, k):
 @pytest.mark.parametrize(("weights", "dtype"), [(ONES, np.float64), (WEIGHTS, np.float32)])
 def test_long_chains_draw_by_squared_distance(weights, dtype):
     X, init = ROWS.astype(dtype), AfkMc2(chain_length=200)
-    posed = km.Problem(X, weights, 3)
+    posed = pose(X, 3, weights)
     assert follows(lambda rng: rows_of(init(posed, rng), X), law_of_seeds(ROWS, weights, 3), 5_000)
 
 
@@ -76,7 +77,7 @@ def test_short_chains_follow_the_law_of_the_markov_chain(weights, length):
         last = proposal @ np.linalg.matrix_power(moves, length - 1)
         ends = np.where(target > 0, last, 0) + last[target == 0].sum() * target
         law |= {(first, second): weights[first] / weights.sum() * ends[second] for second in range(5)}
-    init, posed = AfkMc2(chain_length=length), km.Problem(ROWS, weights, 2)
+    init, posed = AfkMc2(chain_length=length), pose(ROWS, 2, weights)
     assert follows(lambda rng: rows_of(init(posed, rng), ROWS), law, 10_000)
 
 
@@ -135,7 +136,7 @@ def test_rows_become_candidates_independently(asked, weights, dtype):
                 chosen |= set(np.flatnonzero(taken).tolist())
             outcome = first, frozenset(chosen)
             law[outcome] = law.get(outcome, 0) + probability
-    init, posed = KMeansParallel(oversampling=rate, rounds=2), km.Problem(X.astype(dtype), w, 1)
+    init, posed = KMeansParallel(oversampling=rate, rounds=2), pose(X.astype(dtype), 1, w)
 
     def candidates(rng):
         init(posed, rng)
@@ -161,7 +162,7 @@ def test_a_candidate_weighs_what_is_nearest_to_it(asked, copies):
 
 def test_too_few_candidates_are_made_up_by_squared_distance():
     init = KMeansParallel(oversampling=1e-12, rounds=1)
-    posed = km.Problem(ROWS, WEIGHTS, 3)
+    posed = pose(ROWS, 3, WEIGHTS)
     assert follows(lambda rng: rows_of(init(posed, rng), ROWS), law_of_seeds(ROWS, WEIGHTS, 3), 5_000)
 
 

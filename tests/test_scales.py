@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import reference
+from posing import pose
 
 import kmtoolkit as km
 from kmtoolkit.books import Books
@@ -37,7 +38,7 @@ def test_a_cluster_whose_heavy_rows_leave_is_still_exact(light):
 def test_a_fixed_point_is_declared_on_fresh_sums():
     """Rounding left by rows far out must not decide where a cluster rests."""
     X = np.array([[1e150], [1e100], [1.0], [2.0]])
-    books = Books(km.Problem(X, np.ones(4), 2), np.array([[0.0], [1.0]]), OBJECTIVES["squared-euclidean"], X[[2, 0]])
+    books = Books(pose(X, 2), np.array([[0.0], [1.0]]), OBJECTIVES["squared-euclidean"], X[[2, 0]])
     for labels in ([0, 0, 0, 0], [1, 0, 0, 0], [1, 1, 0, 0]):
         books.state.labels[:] = labels
         books.settle(books.proposed()[0], force=True)
@@ -146,7 +147,7 @@ def test_sums_that_fall_to_0_are_summed_afresh_only_if_they_may_have_lost_digits
     monkeypatch.setattr(Books, "refresh", lambda self, *marked: (refreshed.append(marked), refresh(self, *marked))[1])
     for large, expected in ((255.0, 0), (1e51, 1)):
         X = np.array([[0.0], [0.0], [1.0], [large]])
-        books = Books(km.Problem(X, np.ones(4), 2), np.zeros((2, 1)), OBJECTIVES["squared-euclidean"], X[[0, 3]])
+        books = Books(pose(X, 2), np.zeros((2, 1)), OBJECTIVES["squared-euclidean"], X[[0, 3]])
         for labels in ([0, 0, 0, 0], [0, 0, 1, 1]):
             books.state.labels[:] = labels
             books.settle(books.proposed()[0], force=True)

@@ -10,6 +10,7 @@ import time
 
 import numpy as np
 import pytest
+from posing import pose
 
 import kmtoolkit as km
 from kmtoolkit.options import next_child
@@ -113,7 +114,7 @@ def test_restarts_are_the_spawned_children_of_the_seed():
     result = km.Solver("random", n_init=2, rng=seed).fit(X, 3)
     assert seed.n_children_spawned == 2
     for run, child in zip(result.runs, seed.spawn(2), strict=True):
-        posed = km.Problem(X, np.ones(150), 3)
+        posed = pose(X, 3)
         assert (run.start == km.initializers.random(posed, np.random.default_rng(child))).all()
 
 

@@ -83,9 +83,11 @@ class Descent:
         self.annealed = 0  # the iteration after which the assigner took over
         self.kicks: list[np.ndarray] = []  # groups of centers that are to be tried apart
         objective = self.schedule_assigners(objective)
+        self.bind(objective)
         start = {name: array.copy() for name, array in start.items()}
         if "centers" not in start:
             start["centers"] = self.initial_centers()
+        objective.project(start["centers"])
         self.start = start["centers"].copy()
         self.books: Books | SoftBooks
         if isinstance(objective, SoftObjective):
@@ -156,6 +158,16 @@ class Descent:
             self.parts = self.parts._replace(assign=replace(part, run=first))
             return objective.of(first)
         return objective
+
+    def bind(self, objective: SquaredEuclidean) -> None:
+        """Tell the strategies that ask for it what they are to measure by."""
+
+        def bound(part: Strategy) -> Strategy:
+            under = getattr(part.run, "under", None)
+            return replace(part, run=under(objective)) if callable(under) else part
+
+        parts = self.parts
+        self.parts = parts._replace(init=bound(parts.init), updates=tuple(map(bound, parts.updates)))
 
     def anneal(self) -> None:
         """Let the next assigner of the schedule take over."""
@@ -291,6 +303,7 @@ class Descent:
                 raise self.broken(part, f"returned a value; it must write {wrote} and return nothing")
             if not magnitude(books.state.centers) <= self.door.largest:
                 self.checked_centers(books.state.centers, part)
+            books.objective.project(books.state.centers)
             self.shift()
             step = self.of(part, books.updated, before, max(self.recorder.live, 0.0))
             self.updated = Step(self.updated.drop + step.drop, terms=self.updated.terms + step.terms)

@@ -4,6 +4,7 @@ import math
 from itertools import product
 
 import numpy as np
+from scipy import special
 
 
 def distance(x, c):
@@ -188,3 +189,24 @@ def moments(X, weights, shares, centers, covariance):
     if covariance == "spherical":
         return diagonal.mean(axis=1)
     return np.trace(scatter.sum(axis=0)) / mass.sum() / d
+
+
+def divergences(name, X, centers):
+    """Divergences (n, k) of rows from centers by the textbook's formula, in float64."""
+    x, c = np.asarray(X, float)[:, None], np.asarray(centers, float)[None]
+    if name == "cosine":
+        x = x / np.linalg.norm(x / np.abs(x).max(axis=2, keepdims=True), axis=2, keepdims=True)
+        return 1 - (x / np.linalg.norm(x, axis=2, keepdims=True) * c).sum(axis=2)
+    with np.errstate(divide="ignore", over="ignore"):
+        terms = {
+            "squared-euclidean": lambda: (x - c) ** 2,
+            "mahalanobis": lambda: (x - c) ** 2,
+            "euclidean": lambda: (x - c) ** 2,
+            "manhattan": lambda: np.abs(x - c),
+            "generalized-i": lambda: special.kl_div(x, c),
+            "kl": lambda: special.kl_div(x, c),
+            "itakura-saito": lambda: x / c - np.log(x) + np.log(c) - 1,
+            "logistic": lambda: special.kl_div(x, c) + special.kl_div(1 - x, 1 - c),
+        }[name]()
+    total = terms.sum(axis=2)
+    return np.sqrt(total) if name == "euclidean" else total

@@ -4,6 +4,7 @@ import logging
 
 from kmtoolkit import assigners, datasets, empties, initializers, updaters
 from kmtoolkit.errors import DescentError, EmptyClusterError, StrategyError
+from kmtoolkit.medoids import MedoidResult, kmedoids
 from kmtoolkit.mixture_result import MixtureResult
 from kmtoolkit.options import Snapshot
 from kmtoolkit.pointwise import pointwise
@@ -20,9 +21,9 @@ __version__ = "0.1.0"
 logging.getLogger(__name__).addHandler(logging.NullHandler())
 
 __all__ = [
-    "DescentError", "EmptyClusterError", "MixtureResult", "MixtureState", "Problem", "Result",
+    "DescentError", "EmptyClusterError", "MedoidResult", "MixtureResult", "MixtureState", "Problem", "Result",
     "Run", "Snapshot", "SoftResult", "SoftState", "Solver", "State", "Status", "StrategyError", "Trace", "Work",
     "assigner", "assigners", "available", "bregman_kmeans", "datasets", "empties", "empty_handler",
-    "fuzzy_cmeans", "gaussian_mixture", "hard_em", "initializer", "initializers", "kmeans", "kmedians",
+    "fuzzy_cmeans", "gaussian_mixture", "hard_em", "initializer", "initializers", "kmeans", "kmedians", "kmedoids",
     "pointwise", "soft_kmeans", "spherical_kmeans", "updater", "updaters",
 ]  # fmt: skip

@@ -208,6 +208,19 @@ class Books:
         errors = self.mass_error, self.sums_error
         return self.objective.measured_drop(self.problem, self.state, moved_from["centers"], errors, value)
 
+    def rejoined(self, moved_from: dict[str, np.ndarray]) -> tuple[Step, np.ndarray]:
+        """How far F fell when an updater moved centers and rows together; and the rows that it moved, (m,)."""
+        before = self.objective.cluster_totals(self.problem, moved_from["centers"], self.accepted)
+        rows, largest = self.proposed()
+        if largest >= self.problem.k:
+            raise RuleBroken(f"wrote a label that is none of 0 to {self.problem.k - 1}")
+        with watched(None):  # labels and sums change together, or not at all
+            moved = self.settle(rows, force=True).moved
+        after = self.objective.cluster_totals(self.problem, self.state.centers, self.state.labels)
+        magnitude = float(before[0].sum() + after[0].sum())
+        drop = math.fsum((*before[0], *before[1], *-after[0], *-after[1]))
+        return Step(drop, NOISE * magnitude, magnitude, moved), np.arange(len(self.accepted)) if rows is None else rows
+
     def take_back(self, parameters: dict[str, np.ndarray]) -> None:
         """Return to the accepted labels as they were with these parameters, before any repair made since.
 

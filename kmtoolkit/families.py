@@ -1,6 +1,8 @@
 """All objectives by their names, but for those that :func:`~kmtoolkit.pointwise` adds."""
 
-from kmtoolkit.dissimilarities import Mahalanobis
+import numpy as np
+
+from kmtoolkit.dissimilarities import GivenDissimilarity, Mahalanobis
 from kmtoolkit.divergences import Cosine
 from kmtoolkit.mixture import GaussianMixture, HardGaussianMixture
 from kmtoolkit.objectives import OBJECTIVES
@@ -8,7 +10,7 @@ from kmtoolkit.soft import FuzzyCMeans, SoftKMeans, SoftObjective
 
 __all__ = ["OBJECTIVES", "SOFT_OBJECTIVES"]
 
-OBJECTIVES |= {each.name: each for each in (Cosine(), Mahalanobis())}
+OBJECTIVES |= {each.name: each for each in (Cosine(), Mahalanobis(), GivenDissimilarity(*np.empty((2, 0, 0))))}
 
 SOFT_OBJECTIVES: dict[str, type[SoftObjective]] = {
     each.name: each for each in (SoftKMeans, FuzzyCMeans, GaussianMixture, HardGaussianMixture)

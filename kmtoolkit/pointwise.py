@@ -53,8 +53,8 @@ def pointwise(
 ) -> Callable[[Callable[..., float]], PointwiseAssigner]:  # fmt: skip
     """Declare a divergence D(x, c) = Σ_f d(x_f, c_f) by its scalar function d, and register it as an assigner.
 
-    The objective of that name is F = Σ w D(x, μ_label). Updaters that fit are ``medoid``, ``mean`` if the
-    divergence is of Bregman's kind, and all that declare ``objective=name``.
+    The objective of that name is F = Σ w D(x, μ_label). Updaters that fit are ``medoid`` and ``fasterpam``, ``mean``
+    if the divergence is of Bregman's kind, and all that declare ``objective=name``.
 
     Parameters
     ----------

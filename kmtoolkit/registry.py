@@ -19,7 +19,7 @@ __all__ = [
 ROLES = {"initializer": "init", "assigner": "assign", "updater": "update", "empty_handler": "empty"}
 ANY = "any"
 HARD, BREGMAN = "hard", "bregman"  # groups of objectives
-PARAMETERS = ("centers", "weights", "covariances")  # what updaters may write
+PARAMETERS = ("centers", "weights", "covariances", "labels")  # what updaters may write
 DIVERGENCES = {  # which seeds are spread by
     "cosine": "squared-euclidean",  # of rows divided by their lengths
     **{name: each.divergence for name, each in SOFT_OBJECTIVES.items()},
@@ -58,7 +58,8 @@ class Row:
     columns : int, optional
         The most columns of X that it takes; any number by default.
     writes : tuple of str
-        The arrays of the state that an updater writes.
+        The arrays of the state that an updater writes. One that writes ``labels`` too moves centers and labels
+        together, and must leave each row at its nearest center.
     reference, cost : str
         The source of the idea; time and memory.
     """
@@ -268,6 +269,9 @@ def resolve(role: str, spec: Any) -> Strategy:
             f"{argument} is {spec!r} of type {type(spec).__name__}; "
             "it must be a name, a configured strategy or a function"
         )
+    declared = getattr(spec, "row", None)
+    if isinstance(declared, Row) and declared.role == role:
+        return Strategy(declared, spec)
     registered = [key for key, target in _targets.items() if target is spec or target is type(spec)]
     for key in registered:
         if key[0] == role:

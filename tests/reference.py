@@ -210,3 +210,30 @@ def divergences(name, X, centers):
         }[name]()
     total = terms.sum(axis=2)
     return np.sqrt(total) if name == "euclidean" else total
+
+
+def medoid_loss(distances, weights, medoids):
+    """Sum of w times the distance to the nearest medoid; row c of distances holds those from all rows to center c."""
+    return math.fsum(w * min(float(distances[m, o]) for m in medoids) for o, w in enumerate(weights))
+
+
+def swap_losses(distances, weights, medoids, candidate):
+    """The loss (k,) after the candidate has taken the place of each medoid."""
+    return [medoid_loss(distances, weights, [*medoids[:i], candidate, *medoids[i + 1 :]]) for i in range(len(medoids))]
+
+
+def eager_swaps(distances, weights, medoids):
+    """Swap as soon as a candidate lowers the loss, for the first of the medoids that are best to lose.
+
+    Candidates are the rows in turn, until none is left. Returns the medoids and the number of swaps.
+    """
+    medoids, swaps, quiet, c = list(medoids), 0, 0, 0
+    loss, n = medoid_loss(distances, weights, medoids), len(weights)
+    while quiet < n:
+        losses = swap_losses(distances, weights, medoids, c)
+        quiet += 1
+        if c not in medoids and min(losses) < loss:
+            loss, quiet, swaps = min(losses), 0, swaps + 1
+            medoids[losses.index(loss)] = c
+        c = (c + 1) % n
+    return medoids, swaps

@@ -265,8 +265,8 @@ def test_precision_of_another_number_of_columns():
 @pytest.mark.parametrize(
     ("assign", "update", "message"),
     [
-        ("manhattan", "mean", "updaters that fit 'manhattan': 'median', 'medoid'"),
-        ("cosine", "mean", "updaters that fit 'cosine': 'medoid', 'spherical-mean'"),
+        ("manhattan", "mean", "updaters that fit 'manhattan': 'fasterpam', 'median', 'medoid'"),
+        ("cosine", "mean", "updaters that fit 'cosine': 'fasterpam', 'medoid', 'spherical-mean'"),
         ("auto", "median", "assigners that fit 'median': 'manhattan'"),
         ("kl", "median", "descends kl, but updater 'median' descends manhattan: the objective could rise"),
         ("kl", "spherical-mean", "assigners that fit 'spherical-mean': 'cosine'"),

@@ -204,9 +204,9 @@ def _combinations(row: Row, _known: tuple[Row, ...], _objectives: tuple[str, ...
     roles = [role for role in ROLES if role != strategy.row.role]
     defaults = {role: getattr(Solver, argument) for role, argument in ROLES.items()}
 
-    def rank(row: Row) -> tuple[bool, bool]:
+    def rank(row: Row) -> tuple[bool, bool, bool]:
         """The default first, and slow ones, which are for all hard objectives, last."""
-        return row.name != defaults[row.role], row.objective == HARD
+        return row.name != defaults[row.role], row.objective == HARD, "labels" in row.writes
 
     lifted = {"assigner": _lifted(row)}
     own = [sorted(dict.fromkeys([*_own(role), *lifted.get(role, ())]), key=rank) for role in roles]

@@ -2,7 +2,7 @@
 
 import logging
 
-from kmtoolkit import assigners, datasets, empties, initializers, updaters
+from kmtoolkit import assigners, datasets, empties, factorization, initializers, updaters
 from kmtoolkit.errors import DescentError, EmptyClusterError, StrategyError
 from kmtoolkit.medoids import MedoidResult, kmedoids
 from kmtoolkit.mixture_result import MixtureResult
@@ -23,7 +23,7 @@ logging.getLogger(__name__).addHandler(logging.NullHandler())
 __all__ = [
     "DescentError", "EmptyClusterError", "MedoidResult", "MixtureResult", "MixtureState", "Problem", "Result",
     "Run", "Snapshot", "SoftResult", "SoftState", "Solver", "State", "Status", "StrategyError", "Trace", "Work",
-    "assigner", "assigners", "available", "bregman_kmeans", "datasets", "empties", "empty_handler",
+    "assigner", "assigners", "available", "bregman_kmeans", "datasets", "empties", "empty_handler", "factorization",
     "fuzzy_cmeans", "gaussian_mixture", "hard_em", "initializer", "initializers", "kmeans", "kmedians", "kmedoids",
     "pointwise", "soft_kmeans", "spherical_kmeans", "updater", "updaters",
 ]  # fmt: skip

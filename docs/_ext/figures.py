@@ -120,6 +120,30 @@ def ellipses(axes: Axes, centers: np.ndarray, covariances: Any) -> None:
             axes.plot(*outline, color=COLORS[j], linewidth=1.8)
 
 
+def factors() -> None:
+    """Iris, its factorization, and the residual, sorted by cluster."""
+    data = km.datasets.iris()
+    X = (data.X - data.X.mean(axis=0)) / data.X.std(axis=0)
+    fit = km.kmeans(X, 3, n_init=10, rng=0)
+    rank = np.argsort(np.argsort(fit.centers[:, 2]))[fit.labels]  # clusters by the length of petals
+    X, rank = X[np.argsort(rank, kind="stable")], np.sort(rank)
+    M, Z = km.factorization.factorize(rank, X)
+    product = km.factorization.reconstruct(M, Z)
+    span = float(np.abs(X).max())
+    figure, panels = plt.subplots(1, 3, figsize=(8.2, 4.6), sharex=True, sharey=True)
+    names = [name.replace("_", "\n") for name in data.columns]
+    pictures = ((X, "X", "cividis"), (product, "ZM", "cividis"), (X - product, "X - ZM", "PuOr"))
+    for axes, (picture, title, colors) in zip(panels, pictures, strict=True):
+        image = axes.imshow(picture, aspect="auto", cmap=colors, vmin=-span, vmax=span, interpolation="nearest")
+        axes.hlines(np.flatnonzero(np.diff(rank)) + 0.5, -0.5, 3.5, color="white", linewidth=1.5)
+        axes.set(title=title, xticks=range(4))
+        axes.set_xticklabels(names, fontsize=8)
+        axes.tick_params(length=0)
+        if axes is not panels[0]:
+            figure.colorbar(image, ax=axes, label="standard deviations" if axes is panels[2] else None, aspect=30)
+    panels[0].set_ylabel("flowers, sorted by cluster")
+
+
 def outliers() -> None:
     """The same rows by k-means, k-medians and k-medoids, with and without a few far away."""
     X, far = with_outliers()

@@ -33,12 +33,21 @@ class Tally:
 
 
 def fitting():
-    """All combinations of registered strategies, one for each role, that fit."""
+    """All combinations of registered strategies, one for each role, that fit.
+
+    Initializers are all tried with squared distances; other hard objectives come with two, and updaters for all hard
+    objectives, which are medoids', with one.
+    """
     return [names for names in product(*registry.available().values()) if fits(names)]
 
 
 def fits(names):
     parts = [registry.resolve(role, name) for role, name in zip(registry.ROLES, names, strict=True)]
+    medoids, squared = parts[2].row.objective == registry.HARD, "squared-euclidean" in parts[1].row.objectives
+    if medoids and (names[0] != "k-means++" or (squared and names[1] != "dense")):
+        return False
+    if not (medoids or squared or parts[1].row.soft) and names[0] not in ("k-means++", "random"):
+        return False
     try:
         registry.check_partners(parts[1], parts[2], (parts[0], parts[3]))
     except ValueError:

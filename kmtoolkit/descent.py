@@ -83,9 +83,11 @@ class Descent:
         self.annealed = 0  # the iteration after which the assigner took over
         self.kicks: list[np.ndarray] = []  # groups of centers that are to be tried apart
         objective = self.schedule_assigners(objective)
+        self.bind(objective)
         start = {name: array.copy() for name, array in start.items()}
         if "centers" not in start:
             start["centers"] = self.initial_centers()
+        objective.project(start["centers"])
         self.start = start["centers"].copy()
         self.books: Books | SoftBooks
         if isinstance(objective, SoftObjective):
@@ -137,7 +139,7 @@ class Descent:
             if self.repaired:
                 self.repairs[books.hash] += 1
                 step = self.of(self.parts.assign, books.repair, self.plan, self.propose, self.parts.assign.row)
-                self.tell_assigner()
+                self.tell_assigner(np.array([row for row, _ in self.plan]))
                 self.shift()
                 self.add("repair", empty, step, self.farthest)
             self.update()
@@ -156,6 +158,16 @@ class Descent:
             self.parts = self.parts._replace(assign=replace(part, run=first))
             return objective.of(first)
         return objective
+
+    def bind(self, objective: SquaredEuclidean) -> None:
+        """Tell the strategies that ask for it what they are to measure by."""
+
+        def bound(part: Strategy) -> Strategy:
+            under = getattr(part.run, "under", None)
+            return replace(part, run=under(objective)) if callable(under) else part
+
+        parts = self.parts
+        self.parts = parts._replace(init=bound(parts.init), updates=tuple(map(bound, parts.updates)))
 
     def anneal(self) -> None:
         """Let the next assigner of the schedule take over."""
@@ -256,9 +268,9 @@ class Descent:
         if callable(remember):
             self.memory = (self.run_of(part, remember, self.books.problem, self.books.view()),)
 
-    def tell_assigner(self) -> None:
-        """Tell an assigner that remembers which rows were repaired: they are not where it has put them."""
-        part, rows = self.parts.assign, np.array([row for row, _ in self.plan])
+    def tell_assigner(self, rows: np.ndarray) -> None:
+        """Tell an assigner that remembers which rows (m,) others have moved: they are not where it has put them."""
+        part = self.parts.assign
         tell = getattr(part.run, "relabeled", None)
         if callable(tell):
             self.run_of(part, tell, self.books.problem, self.books.view(), *self.memory, rows)
@@ -291,11 +303,27 @@ class Descent:
                 raise self.broken(part, f"returned a value; it must write {wrote} and return nothing")
             if not magnitude(books.state.centers) <= self.door.largest:
                 self.checked_centers(books.state.centers, part)
+            books.objective.project(books.state.centers)
             self.shift()
+            if "labels" in part.row.writes:
+                self.rejoin(part, before)
+                continue
             step = self.of(part, books.updated, before, max(self.recorder.live, 0.0))
             self.updated = Step(self.updated.drop + step.drop, terms=self.updated.terms + step.terms)
             phase = "update" if "centers" in part.row.writes else part.row.writes[0]
             self.add(phase, part, step, self.farthest)
+
+    def rejoin(self, part: Strategy, before: dict[str, np.ndarray]) -> None:
+        """Account for an updater that moved centers and labels together: they agree now, as after an assignment."""
+        books = self.books
+        assert isinstance(books, Books)
+        with watched(None):
+            step, rows = self.of(part, books.rejoined, before)
+            self.updated = Step(self.updated.drop + step.drop, terms=self.updated.terms + step.terms)
+            self.add("update", part, step, self.farthest)
+            self.at_assign = books.parameters()
+            self.recorder.mark()
+        self.tell_assigner(rows)
 
     def shift(self) -> None:
         """See how far the centers have moved since the latest assignment."""

@@ -9,8 +9,8 @@ from kmtoolkit.errors import check_int
 from kmtoolkit.records import MixtureState, Problem, SoftState, State, Work, read_only, read_only_state
 
 __all__ = [
-    "Door", "MixtureState", "Problem", "SoftState", "State", "Work", "admit", "as_centers", "as_numbers", "as_rows",
-    "check_k", "read_only", "read_only_state",
+    "Door", "MixtureState", "Problem", "SoftState", "State", "Work", "admit", "as_centers", "as_matrix", "as_numbers",
+    "as_rows", "check_k", "read_only", "read_only_state",
 ]  # fmt: skip
 
 FINITE_CHECK_ROWS = 1 << 16
@@ -31,7 +31,7 @@ class Door(NamedTuple):
 
 def admit(X: Any, k: Any, sample_weight: Any = None) -> Door:
     """Check X, k and sample_weight, and return the Problem they pose; raises TypeError or ValueError."""
-    rows = _checked_rows(X)
+    rows = as_matrix(X)
     box = _box(rows)
     weights, lightest, heaviest = _as_weights(sample_weight, len(rows))
     present = None
@@ -50,7 +50,7 @@ def admit(X: Any, k: Any, sample_weight: Any = None) -> Door:
 
 def as_rows(X: Any, centers: np.ndarray) -> np.ndarray:
     """Check X against centers (k, d); return it as (n, d) float32 or float64, C order, native bytes, read-only."""
-    rows = _checked_rows(X)
+    rows = as_matrix(X)
     if rows.shape[1] != centers.shape[1]:
         raise ValueError(
             f"X has {rows.shape[1]} columns, but the centers have {centers.shape[1]}; pass the columns of the fit"
@@ -86,7 +86,7 @@ def check_k(k: Any, n: int, present: int) -> int:
     return int(k)
 
 
-def _checked_rows(X: Any) -> np.ndarray:
+def as_matrix(X: Any) -> np.ndarray:
     """X as an array that kernels take; its values may still be infinite or NaN."""
     array = as_numbers(X, "X")
     if array.ndim != 2:

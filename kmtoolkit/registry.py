@@ -9,17 +9,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
-from kmtoolkit.families import SOFT_OBJECTIVES
+from kmtoolkit.families import OBJECTIVES, SOFT_OBJECTIVES
 
 __all__ = [
-    "ROLES", "Row", "Strategy", "assigner", "available", "check_partners", "empty_handler", "initializer", "resolve",
-    "role_in_words", "roles_of", "rows", "rows_of", "strategies_of", "updater",
+    "ROLES", "Row", "Strategy", "assigner", "available", "check_partners", "empty_handler", "fit_together",
+    "initializer", "resolve", "role_in_words", "roles_of", "rows", "rows_of", "strategies_of", "updater",
 ]  # fmt: skip
 
 ROLES = {"initializer": "init", "assigner": "assign", "updater": "update", "empty_handler": "empty"}
 ANY = "any"
-PARAMETERS = ("centers", "weights", "covariances")  # what updaters may write
-DIVERGENCES = {name: each.divergence for name, each in SOFT_OBJECTIVES.items()}  # which seeds are spread by
+HARD, BREGMAN = "hard", "bregman"  # groups of objectives
+PARAMETERS = ("centers", "weights", "covariances", "labels")  # what updaters may write
+DIVERGENCES = {  # which seeds are spread by
+    "cosine": "squared-euclidean",  # of rows divided by their lengths
+    **{name: each.divergence for name, each in SOFT_OBJECTIVES.items()},
+}
 T = TypeVar("T")
 
 
@@ -34,7 +38,8 @@ class Row:
     role : str
         ``initializer``, ``assigner``, ``updater`` or ``empty_handler``.
     objective : str or tuple of str
-        The objectives it descends, or ``"any"``.
+        The objectives it descends, or ``"any"``; ``"hard"`` stands for all that give each row one label, ``"bregman"``
+        for those of them whose best centers are means.
     exact : bool
         An assigner that returns the nearest center by the canonical decision, the lowest index among equals; an
         updater whose centers are the minimizer for the labels and depend on nothing else.
@@ -53,7 +58,8 @@ class Row:
     columns : int, optional
         The most columns of X that it takes; any number by default.
     writes : tuple of str
-        The arrays of the state that an updater writes.
+        The arrays of the state that an updater writes. One that writes ``labels`` too moves centers and labels
+        together, and must leave each row at its nearest center.
     reference, cost : str
         The source of the idea; time and memory.
     """
@@ -91,8 +97,16 @@ class Row:
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """The objectives as a tuple; ``("any",)`` fits all."""
-        return (self.objective,) if isinstance(self.objective, str) else self.objective
+        """The objectives as a tuple, those of ``hard`` and ``bregman`` by their names; ``("any",)`` fits all."""
+        names = (self.objective,) if isinstance(self.objective, str) else self.objective
+        return tuple(dict.fromkeys(each for name in names for each in _members(name)))
+
+
+def _members(name: str) -> list[str]:
+    """The objectives that a name stands for: all hard ones, those of Bregman's kind, or itself."""
+    if name not in (HARD, BREGMAN):
+        return [name]
+    return [each.name for each in OBJECTIVES.values() if each.bregman or name == HARD]
 
 
 @dataclass(frozen=True)
@@ -255,6 +269,9 @@ def resolve(role: str, spec: Any) -> Strategy:
             f"{argument} is {spec!r} of type {type(spec).__name__}; "
             "it must be a name, a configured strategy or a function"
         )
+    declared = getattr(spec, "row", None)
+    if isinstance(declared, Row) and declared.role == role:
+        return Strategy(declared, spec)
     registered = [key for key, target in _targets.items() if target is spec or target is type(spec)]
     for key in registered:
         if key[0] == role:
@@ -290,6 +307,11 @@ def check_partners(assign: Strategy, update: Strategy, others: tuple[Strategy, .
     return sorted(shared)[0]
 
 
+def fit_together(assign: Row, update: Row) -> bool:
+    """Whether an assigner and an updater descend an objective that is the same."""
+    return bool(_common(assign, update))
+
+
 def _common(a: Row, b: Row) -> set[str]:
     first, second = set(a.objectives), set(b.objectives)
     if ANY in first or ANY in second:
@@ -298,7 +320,10 @@ def _common(a: Row, b: Row) -> set[str]:
 
 
 def _spell(row: Row) -> str:
-    return " or ".join(row.objectives)
+    names = (row.objective,) if isinstance(row.objective, str) else row.objective
+    return " or ".join(
+        {HARD: "any hard objective", BREGMAN: "any Bregman divergence"}.get(name, name) for name in names
+    )
 
 
 def _partners(row: Row, role: str) -> str:

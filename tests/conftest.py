@@ -69,12 +69,18 @@ def kernel_cache():
 
 
 def fitting():
-    """All combinations of registered strategies, one for each role, that fit."""
+    """All combinations of registered strategies, one for each role, that fit.
+
+    Updaters for all hard objectives, which are medoids', meet one of the assigners of squared distances, all alike.
+    """
     return [names for names in product(*registry.available().values()) if fits(names)]
 
 
 def fits(names):
     parts = [registry.resolve(role, name) for role, name in zip(registry.ROLES, names, strict=True)]
+    squared = "squared-euclidean" in parts[1].row.objectives
+    if parts[2].row.objective == registry.HARD and squared and names[1] != "dense":
+        return False
     try:
         registry.check_partners(parts[1], parts[2], (parts[0], parts[3]))
     except ValueError:

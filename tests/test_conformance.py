@@ -17,6 +17,10 @@ from kmtoolkit.testing.awkward import big, weighted
 from kmtoolkit.testing.checks import prepared
 from kmtoolkit.testing.harness import Broken, combinations, cover, fit
 
+# Divergences that differ from "manhattan" by a scalar function alone, and may be lines.
+TWINS = ("euclidean", "generalized-i", "itakura-saito", "kl", "logistic")
+OF_TWINS = ("takes-the-nearest", "descends-with-every-partner")
+
 PAIRS = [
     pytest.param(
         row,
@@ -26,6 +30,7 @@ PAIRS = [
     )
     for row in registry.rows()
     for rule in testing.rules(row)
+    if row.name not in TWINS or rule.name in OF_TWINS
 ]
 
 
@@ -187,12 +192,12 @@ def test_bad_arguments_are_named(strategy, error, message):
 
 
 def test_a_strategy_without_partners_is_refused():
-    @km.updater("test-median", objective="manhattan")
-    def median(problem, state):
+    @km.updater("test-quartic", objective="quartic")
+    def update(problem, state):
         pass
 
-    with pytest.raises(ValueError, match="updater 'test-median' descends manhattan, and no strategy of kmtoolkit does"):
-        testing.check_updater("test-median")
+    with pytest.raises(ValueError, match="updater 'test-quartic' descends quartic, and no strategy of kmtoolkit does"):
+        testing.check_updater("test-quartic")
 
 
 def test_a_resolved_strategy_is_taken_as_it_is():

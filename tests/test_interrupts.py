@@ -259,7 +259,7 @@ import numba
 grid.OPERATIONS_PER_SLICE = 1 << 18
 right = digest()
 X = np.random.default_rng(0).normal(size=(9_000, 5))
-real_look, looks, begin, latest = grid._look, itertools.count(), -1, -1
+real_look, looks, begin, latest = grid.look, itertools.count(), -1, -1
 
 def look():  # the signal is released at one look, and no fit goes beyond a later one without it
     at = next(looks)
@@ -268,7 +268,7 @@ def look():  # the signal is released at one look, and no fit goes beyond a late
     if at == latest:
         sent.wait()
     real_look()
-grid._look = look
+grid.look = look
 
 def press(spin):
     released.wait()

@@ -118,3 +118,54 @@ def ellipses(axes: Axes, centers: np.ndarray, covariances: Any) -> None:
         if covariances is not None:
             outline = center[:, np.newaxis] + 2 * np.linalg.cholesky(covariances[j]) @ circle
             axes.plot(*outline, color=COLORS[j], linewidth=1.8)
+
+
+def factors() -> None:
+    """Iris, its factorization, and the residual, sorted by cluster."""
+    data = km.datasets.iris()
+    X = (data.X - data.X.mean(axis=0)) / data.X.std(axis=0)
+    fit = km.kmeans(X, 3, n_init=10, rng=0)
+    rank = np.argsort(np.argsort(fit.centers[:, 2]))[fit.labels]  # clusters by the length of petals
+    X, rank = X[np.argsort(rank, kind="stable")], np.sort(rank)
+    M, Z = km.factorization.factorize(rank, X)
+    product = km.factorization.reconstruct(M, Z)
+    span = float(np.abs(X).max())
+    figure, panels = plt.subplots(1, 3, figsize=(8.2, 4.6), sharex=True, sharey=True)
+    names = [name.replace("_", "\n") for name in data.columns]
+    pictures = ((X, "X", "cividis"), (product, "ZM", "cividis"), (X - product, "X - ZM", "PuOr"))
+    for axes, (picture, title, colors) in zip(panels, pictures, strict=True):
+        image = axes.imshow(picture, aspect="auto", cmap=colors, vmin=-span, vmax=span, interpolation="nearest")
+        axes.hlines(np.flatnonzero(np.diff(rank)) + 0.5, -0.5, 3.5, color="white", linewidth=1.5)
+        axes.set(title=title, xticks=range(4))
+        axes.set_xticklabels(names, fontsize=8)
+        axes.tick_params(length=0)
+        if axes is not panels[0]:
+            figure.colorbar(image, ax=axes, label="standard deviations" if axes is panels[2] else None, aspect=30)
+    panels[0].set_ylabel("flowers, sorted by cluster")
+
+
+def outliers() -> None:
+    """The same rows by k-means, k-medians and k-medoids, with and without a few far away."""
+    X, far = with_outliers()
+    fits = (("k-means", km.kmeans), ("k-medians", km.kmedians), ("k-medoids", km.kmedoids))
+    _, panels = plt.subplots(1, 3, figsize=(9, 2.6), sharex=True, sharey=True)
+    for axes, (title, fit) in zip(panels, fits, strict=True):
+        start = {"init_medoids": [0, 40, 80]} if fit is km.kmedoids else {"init_centers": X[[0, 40, 80]]}
+        alone: Any = fit(X[~far], 3, **start)
+        spoiled: Any = fit(X, 3, **start)
+        axes.plot(*X[~far].T, ".", color="#B0B0B0", markersize=5)
+        axes.plot(*X[far].T, "s", color=COLORS[1], markersize=4)
+        for before, after in zip(alone.centers, spoiled.centers, strict=True):
+            axes.annotate("", after, before, arrowprops={"arrowstyle": "->", "color": "black", "linewidth": 1.4})
+        axes.plot(*alone.centers.T, "o", color=COLORS[0], markersize=8, fillstyle="none", markeredgewidth=2)
+        axes.plot(*spoiled.centers.T, "x", color="black", markersize=8, markeredgewidth=2)
+        way = float(np.linalg.norm(spoiled.centers - alone.centers, axis=1).max())
+        axes.set(title=f"{title}: up to {way:.2f}", aspect="equal")
+
+
+def with_outliers() -> tuple[np.ndarray, np.ndarray]:
+    """Three groups of 40 rows and 6 rows far from them, (126, 2); and which these are (126,)."""
+    rng = np.random.default_rng(7)
+    groups = np.repeat([[0.0, 0.0], [5.0, 0.0], [2.5, 4.5]], 40, axis=0) + rng.normal(scale=0.6, size=(120, 2))
+    far = np.array([9.5, 2.0]) + rng.normal(scale=0.5, size=(6, 2))
+    return np.concatenate([groups, far]), np.arange(126) >= 120

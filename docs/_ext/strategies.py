@@ -16,6 +16,7 @@ from kmtoolkit import registry
 logger = logging.getLogger(__name__)
 HOMES = ("initializers", "assigners", "updaters", "empties")
 FLAGS = ("exact", "monotone", "weights", "sparse", "repairs", "drops")
+MODULES = ("datasets", "factorization")
 HEAD = ("name", "objective", "facts", "scope", "cost", "source")
 
 
@@ -68,8 +69,8 @@ def with_module_docstring(_app: Sphinx, _what: str, _name: str, obj: Any, _optio
 def check_complete(_app: Sphinx, env: BuildEnvironment) -> None:
     """Warn of public names that no page documents."""
     documented = env.get_domain("py").objects  # type: ignore[attr-defined]
-    names = {f"kmtoolkit.{name}" for name in km.__all__ if name not in (*HOMES, "datasets")}
-    names |= {f"kmtoolkit.{home}.{name}" for home in (*HOMES, "datasets") for name in getattr(km, home).__all__}
+    names = {f"kmtoolkit.{name}" for name in km.__all__ if name not in (*HOMES, *MODULES)}
+    names |= {f"kmtoolkit.{home}.{name}" for home in (*HOMES, *MODULES) for name in getattr(km, home).__all__}
     for name in sorted(names - set(documented)):
         logger.warning("%s is public, but the reference lacks it", name)
 

@@ -10,12 +10,13 @@ from typing import Any
 
 import numba
 import numpy as np
+from numba.core.caching import NullCache
 
 from kmtoolkit.kernels.cache import disk_cache
 
 __all__ = [
-    "COMPILED", "current_threads", "inlined", "int64", "jit", "launch", "layer", "most_threads", "parallel_jit",
-    "plain_python", "prange", "read_only", "threads_of_numba",
+    "COMPILED", "current_threads", "inlined", "inlined_unstored", "int64", "jit", "launch", "layer", "most_threads",
+    "parallel_jit", "plain_python", "prange", "read_only", "threads_of_numba",
 ]  # fmt: skip
 
 prange, int64 = numba.prange, numba.int64
@@ -39,6 +40,11 @@ def jit(function: Callable) -> Callable:
 def inlined(function: Callable) -> Callable:
     """Compile a short kernel that is copied into those that call it; for few columns a call takes longer."""
     return _compile(function, disk_cache(function), forceinline=True)
+
+
+def inlined_unstored(function: Callable) -> Callable:
+    """The same for a function that others are stored with, so that it need not be stored itself."""
+    return _compile(function, NullCache(), forceinline=True)
 
 
 def parallel_jit(function: Callable, body: Callable, prepare: Callable[[Any], None]) -> Callable:

@@ -217,12 +217,13 @@ def lower_closest(X: np.ndarray, center: np.ndarray, closest: np.ndarray) -> Non
 
 
 @sweep
-def settle(lo, hi, t, rows, problem, state, accepted, force, moves):
+def settle(lo, hi, t, rows, problem, state, accepted, force, given, moves):
     """Accept or refuse the changed labels of rows[lo:hi], or of rows lo:hi if none are named.
 
     A row moves if its new center is nearer, or equally near with a lower index; ``force`` accepts all, and so does a
     first assignment (accepted is -1). state.labels and accepted (n,) agree afterwards. What moved is recorded in chunk
-    t of moves.
+    t of moves. given (2, m) has the divergences of the m rows from their new and old centers, if these are no squared
+    distances; else it is (2, 0).
     """
     X, weights, centers, labels = problem.X, problem.sample_weight, state.centers, state.labels
     drop, drop_error, change = moves.drop[t, 0], moves.drop_error[t, 0], moves.hash[t]
@@ -232,9 +233,10 @@ def settle(lo, hi, t, rows, problem, state, accepted, force, moves):
         for r in range(start, min(start + BLOCK, hi)):
             i = np.int64(rows[r]) if len(rows) else r
             old, new = np.int64(accepted[i]), np.int64(labels[i])
-            after, before = squared_distance(X, i, centers, new), 0.0
+            after = given[0, r] if given.size else squared_distance(X, i, centers, new)
+            before = 0.0
             if old >= 0:
-                before = squared_distance(X, i, centers, old)
+                before = given[1, r] if given.size else squared_distance(X, i, centers, old)
                 if not (force or after < before or (after == before and new < old)):
                     labels[i] = old
                     moves.tally[t, 1] += 1

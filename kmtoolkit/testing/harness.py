@@ -4,19 +4,22 @@ import copy
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import lru_cache
 from itertools import product
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from kmtoolkit.errors import EmptyClusterError
+from kmtoolkit.families import OBJECTIVES
 from kmtoolkit.mixture_result import MixtureResult
 from kmtoolkit.objectives import EPS
-from kmtoolkit.registry import ANY, ROLES, Row, Strategy, check_partners, resolve, rows_of
+from kmtoolkit.pointwise import PointwiseAssigner
+from kmtoolkit.registry import ANY, HARD, ROLES, Row, Strategy, check_partners, resolve, rows, rows_of
 from kmtoolkit.result import Result
 from kmtoolkit.solver import Solver
 from kmtoolkit.testing.awkward import Case
+from kmtoolkit.testing.domains import brought_into
 
 __all__ = [
     "ONE_CALL", "Answer", "Broken", "Wander", "answer", "as_strategy", "call", "combinations", "compare", "cover",
@@ -70,6 +73,9 @@ def fit(strategy: Strategy, case: Case, **options: Any) -> Result:
     data = {name: options.pop(name, getattr(case, name)) for name in ("X", "k", "sample_weight", "init_centers")}
     data = copy.deepcopy(data)  # whatever the strategy does to it, the case stays as it is
     solver = Solver(**{ROLES[strategy.row.role]: strategy, "rng": case.seed, **usual(strategy), **options})
+    data["X"] = brought_into(solver._objective, data["X"])
+    if data["init_centers"] is not None:
+        data["init_centers"] = brought_into(solver._objective, data["init_centers"], centers=True)
     return solver.fit(data.pop("X"), data.pop("k"), **data)
 
 
@@ -149,12 +155,15 @@ def watched(strategy: Strategy, look: Callable[..., Any]) -> Strategy:
 
 
 class Watched:
-    """Stands for a strategy that is watched; it has a method ``init`` only if the strategy has one."""
+    """Stands for a strategy that is watched; it has methods ``init`` and ``under`` only if the strategy has them."""
 
     def __init__(self, run: Any, look: Callable[..., Any]) -> None:
         self._run, self._look = run, look
         if callable(getattr(run, "init", None)):
             self.init = lambda *arguments: look(run.init, *arguments)
+
+        if callable(getattr(run, "under", None)):
+            self.under = lambda objective: Watched(run.under(objective), look)
 
     def __call__(self, *arguments: Any) -> Any:
         return self._look(self._run, *arguments)
@@ -203,26 +212,43 @@ def cover(strategy: Strategy) -> list[dict[str, str]]:
 def combinations(strategy: Strategy) -> tuple[dict[str, str], ...]:
     """All choices of monotone partners from the package itself that fit the strategy; the defaults come first.
 
-    Partners from elsewhere are left out: they may be wrong, and another strategy would be blamed.
+    Partners from elsewhere are left out: they may be wrong, and another strategy would be blamed. Only what
+    ``km.pointwise`` has made for the same objective is asked, too.
     """
-    return _combinations(strategy.row, _own())
+    return _combinations(strategy.row, rows(), tuple(OBJECTIVES))
 
 
-@cache  # every fit of a strategy that the defaults don't fit asks for the first
-def _combinations(row: Row, own: tuple[Row, ...]) -> tuple[dict[str, str], ...]:
+@lru_cache(maxsize=64)  # every fit of a strategy that the defaults don't fit asks for the first
+def _combinations(row: Row, _known: tuple[Row, ...], _objectives: tuple[str, ...]) -> tuple[dict[str, str], ...]:
     strategy = Strategy(row, lambda: None)  # facts alone decide
     roles = [role for role in ROLES if role != row.role]
     defaults = {role: getattr(Solver, argument) for role, argument in ROLES.items()}
-    first = sorted(own, key=lambda partner: partner.name != defaults[partner.role])
-    names = [[partner.name for partner in first if partner.role == role] for role in roles]
+
+    def rank(row: Row) -> tuple[bool, bool, bool]:
+        """The default first, and slow ones, which are for all hard objectives, last."""
+        return row.name != defaults[row.role], row.objective == HARD, "labels" in row.writes
+
+    own = sorted(dict.fromkeys([*_own(), *_lifted(row)]), key=rank)
+    names = [[partner.name for partner in own if partner.role == role] for role in roles]
     chosen = ({ROLES[role]: name for role, name in zip(roles, each, strict=True)} for each in product(*names))
     return tuple(partners for partners in chosen if _fits(strategy, partners))
 
 
-def _own() -> tuple[Row, ...]:
-    """The package's monotone strategies; of the exact assigners, which are interchangeable, two will do."""
-    rows = (row for row in rows_of("kmtoolkit") if row.monotone and row.columns is None)
-    return tuple(row for row in rows if row.name in ALIKE or not (row.role == "assigner" and row.exact))
+def _own() -> list[Row]:
+    """The package's monotone strategies; of the exact assigners of squared distances, all alike, two will do."""
+    known = [row for row in rows_of("kmtoolkit") if row.monotone and row.columns is None]
+    return [
+        row for row in known
+        if row.name in ALIKE or not (row.role == "assigner" and row.exact and row.objective == "squared-euclidean")
+    ]  # fmt: skip
+
+
+def _lifted(row: Row) -> list[Row]:
+    """Assigners that ``km.pointwise`` made for a declared objective, in which there is nothing to go wrong."""
+    return [
+        other for other in rows("assigner") if set(other.objectives) & set(row.objectives)
+        and isinstance(resolve("assigner", other.name).run, PointwiseAssigner)
+    ]  # fmt: skip
 
 
 def home(run: Any) -> str:

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kmtoolkit.objectives import OBJECTIVES
+from kmtoolkit.families import OBJECTIVES
 from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import ANY, Row, Strategy
 from kmtoolkit.solver import Solver
@@ -28,6 +28,7 @@ from kmtoolkit.testing.report import spell
 from kmtoolkit.testing.rulebook import rule
 from kmtoolkit.testing.rules_general import SAME
 
+_MEASURES = {"squared-euclidean": "squared distance", "cosine": "1 - cosine"}
 ONE_UPDATE = ONE_CALL["updater"]
 NEAR = "assert np.abs(first.centers - second.centers).max() <= {slack!r}"
 
@@ -41,14 +42,18 @@ fit(empty=watched)
 """.strip()
 
 NEAREST = """
+from kmtoolkit.families import OBJECTIVES
+
+objective = OBJECTIVES[{name!r}].of_assigner(strategy)
+
 class Watched:
     def __getattr__(self, name):
         return getattr(strategy, name)
 
     def __call__(self, problem, state, *memory):
         returned = strategy(problem, state, *memory)
-        squares = np.square(problem.X[:, np.newaxis].astype(np.float64) - state.centers).sum(axis=2)
-        assert np.array_equal(state.labels, squares.argmin(axis=1)), "a row is not at its nearest center"
+        nearest = objective.oracle(problem.X, state.centers)
+        assert np.array_equal(state.labels, nearest), "a row is not at its nearest center"
         return returned
 
 """.lstrip()
@@ -112,22 +117,23 @@ def _judge_calls(strategy: Strategy, case: Case, options: dict[str, Any], preamb
 
     The code judges each call too: at the end of a fit, the center that was nearest may have been dropped.
     """
-    calls = 0
+    calls, name = 0, _objective_of(strategy.row)
 
     def look(run: Any, problem: Problem, state: State, *memory: Any) -> Any:
         nonlocal calls
         returned = run(problem, state, *memory)
         if run is strategy.run:  # not its method init
-            code = f"{preamble}{NEAREST}fit(assign=Watched(), {call(**options, max_iter=calls)[4:]}"
-            _judge_labels(problem, state, code, calls)
+            code = f"{preamble}{NEAREST.format(name=name)}fit(assign=Watched(), {call(**options, max_iter=calls)[4:]}"
+            _judge_labels(strategy, problem, state, code, calls)
             calls += 1
         return returned
 
     settled(watched(strategy, look), case, **options)
 
 
-def _judge_labels(problem: Problem, state: State, code: str, iteration: int) -> None:
-    objective = OBJECTIVES["squared-euclidean"]
+def _judge_labels(strategy: Strategy, problem: Problem, state: State, code: str, iteration: int) -> None:
+    name = _objective_of(strategy.row)
+    objective = OBJECTIVES[name].of_assigner(strategy.run)
     nearest = objective.oracle(problem.X, state.centers)
     for i in map(int, np.flatnonzero(state.labels != nearest)[:1]):
         label, right = int(state.labels[i]), int(nearest[i])
@@ -135,9 +141,13 @@ def _judge_labels(problem: Problem, state: State, code: str, iteration: int) -> 
             raise Broken(f"row {i} got the label {label} in iteration {iteration}", code)
         far, near = (objective.distances(problem.X[i : i + 1], state.centers, j)[0] for j in (label, right))
         raise Broken(
-            f"row {i} got the label {label} (squared distance {far!s}) in iteration {iteration}; "
+            f"row {i} got the label {label} ({_MEASURES.get(name, 'divergence')} {far!s}) in iteration {iteration}; "
             f"the nearest is {right} ({near!s})", code,
         )  # fmt: skip
+
+
+def _objective_of(row: Row) -> str:
+    return "squared-euclidean" if row.objectives[0] == ANY else row.objectives[0]
 
 
 @rule("assigner", when=lambda row: not row.soft)

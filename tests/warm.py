@@ -7,6 +7,7 @@ import numpy as np
 
 import kmtoolkit as km
 from kmtoolkit import registry
+from kmtoolkit.testing.domains import brought_into
 from kmtoolkit.testing.harness import combinations
 
 SHAPES = [(60, 1, 4), (60, 3, 4), (700, 9, 12)]  # rows, columns and clusters: without tiles and with
@@ -14,7 +15,8 @@ SHAPES = [(60, 1, 4), (60, 3, 4), (700, 9, 12)]  # rows, columns and clusters: w
 
 def use(X, k, weights, solver):
     """Fit from seeds, and from a start that leaves a cluster empty; ask the result."""
-    far = np.vstack([X[: k - 1], np.full((1, X.shape[1]), 50.0)])
+    X = brought_into(solver._objective, X)
+    far = brought_into(solver._objective, np.vstack([X[: k - 1], np.full((1, X.shape[1]), 50.0)]), centers=True)
     for start in (None, far):
         try:
             result = solver.fit(X, k, sample_weight=weights, init_centers=start)

@@ -85,6 +85,8 @@ def test_a_kernel_has_one_signature_for_each_dtype():
         kernels[f"{kernel.__module__}.{kernel.__qualname__}"].update(stored(kernel))
     assert sum(map(bool, kernels.values())) > 120
     for name, signatures in kernels.items():
+        if not name.startswith("kmtoolkit."):  # made of a function of a user, or by a test
+            continue
         alike = collections.defaultdict(list)
         for signature in signatures:
             alike[tuple(re.findall("float32|float64", signature))].append(signature)

@@ -21,7 +21,7 @@ from kmtoolkit.errors import check_int
 from kmtoolkit.kernels import squared
 from kmtoolkit.kernels.cluster_means import cluster_means
 from kmtoolkit.kernels.threads import sharing_threads
-from kmtoolkit.problem import admit, as_matrix, as_numbers
+from kmtoolkit.problem import admit, as_matrix, as_numbers, read_only
 from kmtoolkit.result import Result
 
 __all__ = [
@@ -169,7 +169,7 @@ def sum_of_distances(X: Any, M: Any, Z: Any, points: str = "rows") -> float:
     """
     rows, centers, labels = _parts(X, M, Z, points)
     with sharing_threads(None):
-        return math.fsum(squared.cluster_totals(rows, np.ones(len(rows)), centers, labels).ravel())
+        return math.fsum(squared.cluster_totals(rows, read_only(np.ones(len(rows))), centers, labels).ravel())
 
 
 def residual(X: Any, M: Any, Z: Any, points: str = "rows") -> float:

@@ -187,7 +187,7 @@ def _medoids(result: Result, points: Any, sample_weight: Any) -> np.ndarray:
     """The rows that the centers are, by their indices: the first of equals in the cluster, or of all rows."""
     if result.objective_name == "precomputed":
         return result.centers[:, 0].astype(np.int64)
-    X = np.asarray(as_numbers(points, "X"), np.float64)
+    X = np.ascontiguousarray(as_numbers(points, "X"), np.float64)
     rows = unit_rows(X, "X") if result.objective_name == "cosine" else X
     present = np.ones(len(X), np.bool_) if sample_weight is None else np.asarray(sample_weight) > 0
     medoids = np.empty(len(result.centers), np.int64)

@@ -12,7 +12,7 @@ from kmtoolkit.kernels import squared
 from kmtoolkit.kernels.arithmetic import EPS
 from kmtoolkit.kernels.closest import closest
 from kmtoolkit.kernels.grid import Grid
-from kmtoolkit.kernels.jit import plain_python
+from kmtoolkit.kernels.jit import plain_python, read_only
 from kmtoolkit.kernels.statistics import Moves, column_variances
 from kmtoolkit.problem import Door, Problem, State, Work
 
@@ -111,9 +111,8 @@ class SquaredEuclidean:
                accepted: np.ndarray, force: bool, moves: Moves) -> None:  # fmt: skip
         """Accept or refuse the labels of ``rows``; see ``kernels.squared.settle``."""
         with np.errstate(over="ignore") if plain_python else _AS_IT_IS:  # the hash wraps around by design
-            squared.settle(
-                grid, rows, problem, state, accepted, force, self.given_distances(rows, problem, state, accepted), moves
-            )
+            given = read_only(self.given_distances(rows, problem, state, accepted))
+            squared.settle(grid, rows, problem, state, accepted, force, given, moves)
 
     def given_distances(self, rows: np.ndarray, problem: Problem, state: State, accepted: np.ndarray) -> np.ndarray:
         """The divergences that ``settle`` goes by, (2, m), unless they are squared distances."""

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kmtoolkit.kernels import medians as kernel
+from kmtoolkit.kernels.jit import read_only
 from kmtoolkit.kernels.medians import medians
 from kmtoolkit.kernels.threads import sharing_threads
 
@@ -22,11 +23,10 @@ def by_definition(values, weights):
 
 
 def run(X, weights, labels, k):
-    X = np.ascontiguousarray(X)
-    X.flags.writeable = False
+    X, weights = read_only(np.ascontiguousarray(X)), read_only(np.asarray(weights, float))
     centers = np.full((k, X.shape[1]), 7.0)
     counts = np.bincount(labels, minlength=k)
-    medians(X, np.asarray(weights, float), labels.astype(np.int32), counts, centers)
+    medians(X, weights, labels.astype(np.int32), counts, centers)
     return centers
 
 

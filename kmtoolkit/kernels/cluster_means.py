@@ -4,7 +4,7 @@ import numpy as np
 
 from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs, two_product
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import jit, plain_python
+from kmtoolkit.kernels.jit import jit, plain_python, read_only
 from kmtoolkit.kernels.lanes import LANES, add_in_eights
 
 __all__ = ["cluster_means"]
@@ -49,7 +49,7 @@ def cluster_means(X: np.ndarray, labels: np.ndarray, k: int) -> tuple[np.ndarray
     sums, errors = np.zeros((2, grid.chunks, k * d))
     counts = np.zeros((grid.chunks, k), np.int64)
     with np.errstate(over="ignore", invalid="ignore"):  # what is too large shows in the means
-        _sums(grid, X, labels, np.zeros(d), sums, errors, counts)
+        _sums(grid, X, read_only(labels), np.zeros(d), sums, errors, counts)
         merge_pairs(sums, errors)
         sizes = counts.sum(axis=0)
         return _means(sums[0].reshape(k, d), errors[0].reshape(k, d), sizes), sizes

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import jit
+from kmtoolkit.kernels.jit import jit, read_only
 
 __all__ = ["Inspection", "inspect"]
 
@@ -29,9 +29,7 @@ def inspect(D: np.ndarray) -> Inspection:
     """
     if D.ndim != 2 or D.shape[0] != D.shape[1]:
         return Inspection("not square", (-1, -1), False)
-    D = D.view()
-    D.flags.writeable = False  # kernels are compiled once then, also for matrices that can't be written to
-    n = len(D)
+    D, n = read_only(D), len(D)
     bands = (n + TILE - 1) // TILE
     grid = cut(bands, 2 * TILE * n)
     first, uneven = np.full(grid.chunks, NONE), np.zeros(grid.chunks, np.bool_)

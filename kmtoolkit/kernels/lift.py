@@ -19,7 +19,7 @@ import numpy as np
 
 from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import inlined, inlined_unstored
+from kmtoolkit.kernels.jit import inlined, inlined_unstored, read_only
 
 __all__ = ["Lifted", "as_it_is", "fingerprint", "lift", "totals"]
 
@@ -92,7 +92,7 @@ def _nearest_by_lines(lo, hi, t, X, slopes, offsets, steepest, centers, labels):
         for j in range(1, k):
             if sums[j] < sums[best]:
                 best = j
-        limit, near = sums[best] + 2 * line_error * size, _from_center(X, i, centers, best)
+        limit, near = sums[best] + 2 * line_error * size, _from_center(X, i, centers, np.int64(best))
         limit += 4 * canonical_error * near
         rivals = 0
         for j in range(k):
@@ -111,7 +111,7 @@ def _distances_to(lo, hi, t, X, centers, labels, out):
     """out[lo:hi] = divergences of rows of X (n, d) from centers[labels]; a single label stands for all rows."""
     shared = len(labels) == 1
     for i in range(lo, hi):
-        out[i] = _from_center(X, i, centers, labels[0] if shared else labels[i])
+        out[i] = _from_center(X, i, centers, np.int64(labels[0] if shared else labels[i]))
 
 
 def _between(lo, hi, t, columns, centers, out):
@@ -147,24 +147,29 @@ def lift(scalar: Callable[..., float], of_sum: Callable[..., float] = as_it_is, 
 
     def nearest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
         if lines is None:
-            by_label(cut(len(X), COSTLY * centers.size), X, np.ascontiguousarray(centers.T), labels)
+            by_label(cut(len(X), COSTLY * centers.size), X, _columns(centers), labels)
             return
         slopes, offsets = lines(centers)
         steepest = np.append(np.abs(slopes).max(axis=0), np.abs(offsets).sum(axis=1).max())
         work = cut(len(X), centers.size + COSTLY * X.shape[1])
-        by_line(work, X, np.ascontiguousarray(slopes.T), offsets.sum(axis=1), steepest, centers, labels)
+        by_line(work, X, _columns(slopes), offsets.sum(axis=1), steepest, read_only(centers), labels)
 
     def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -> np.ndarray:
-        out, own = np.empty(len(X)), np.full(1, labels, np.int32) if np.isscalar(labels) else labels
-        to_one(cut(len(X), COSTLY * X.shape[1]), X, centers, own, out)
+        out, own = np.empty(len(X)), np.atleast_1d(np.asarray(labels, np.int32))
+        to_one(cut(len(X), COSTLY * X.shape[1]), X, read_only(centers), read_only(own), out)
         return out
 
     def between(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
         out = np.empty((len(centers), len(X)))
-        to_all(cut(len(centers), COSTLY * X.size), np.ascontiguousarray(X.T), centers, out)
+        to_all(cut(len(centers), COSTLY * X.size), _columns(X), read_only(centers), out)
         return out
 
     return Lifted(nearest, distances_to, between)
+
+
+def _columns(array: np.ndarray) -> np.ndarray:
+    """The array (n, d) with columns for rows."""
+    return read_only(np.ascontiguousarray(array.T))
 
 
 def _compiled(function: Callable[..., float], variant: str) -> Callable[..., float]:
@@ -234,13 +239,13 @@ def _code(code: types.CodeType, scope: dict[str, Any], seen: set[int], doc: str 
 def _totals(lo, hi, t, distances, weights, labels, total, error):
     """Add w · distance of rows lo:hi to the entry of their cluster in row t of total and error (chunks, k)."""
     for i in range(lo, hi):
-        add_exact(total[t], error[t], labels[i], weights[i] * distances[i])
+        add_exact(total[t], error[t], np.int64(labels[i]), weights[i] * distances[i])
 
 
 def totals(distances: np.ndarray, weights: np.ndarray, labels: np.ndarray, k: int) -> np.ndarray:
     """Sums of w · distance (n,) over the rows of each of k clusters, (2, k): totals, and what rounding lost of them."""
     grid = cut(len(distances), 8, most=len(distances) // k + 1)
     pairs = np.zeros((2, grid.chunks, k))
-    _totals(grid, distances, weights, labels, pairs[0], pairs[1])
+    _totals(grid, read_only(distances), weights, read_only(labels), pairs[0], pairs[1])
     merge_pairs(pairs[0], pairs[1])
     return pairs[:, 0]

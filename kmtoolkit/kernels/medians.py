@@ -9,7 +9,7 @@ import numpy as np
 
 from kmtoolkit.kernels.arithmetic import two_sum
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import jit
+from kmtoolkit.kernels.jit import jit, read_only
 
 __all__ = ["medians"]
 
@@ -28,7 +28,7 @@ def medians(X: np.ndarray, weights: np.ndarray, labels: np.ndarray, counts: np.n
     """
     (n, d), k = X.shape, len(counts)
     order, starts = np.empty(n, np.int64), np.zeros(k + 1, np.int64)
-    _by_cluster(labels, counts, starts, order)
+    _by_cluster(read_only(labels), read_only(counts), starts, order)
     equal = bool((weights == weights[0]).all())
     _medians(cut(n * d, OPERATIONS), X, weights, equal, order, starts, centers)
 
@@ -79,12 +79,12 @@ def _median(values, shares, many):
 
     Weights are added up in pairs of floats, so that it is no matter of rounding whether half of them is reached.
     """
-    total = _weight(shares, 0, many)
+    total = _weight(shares, np.int64(0), many)
     below, above, now = (0.0, 0.0), np.inf, 0  # the weight of what is less, and the least of what is greater
     for step in range(SPLITS):
         pivot = _pivot(values[now], many, step)
         low, high = (now + 1) % 3, (now + 2) % 3
-        less, more, at = _split(values, shares, now, many, pivot)
+        less, more, at = _split(values, shares, np.int64(now), many, pivot)
         until = _plus(below, _weight(shares, low, less))
         if _twice_less(until, total) >= 0:
             above, now, many = pivot, low, less

@@ -15,7 +15,7 @@ import numpy as np
 
 from kmtoolkit.kernels.arithmetic import NOISE, two_sum
 from kmtoolkit.kernels.grid import OPERATIONS_PER_SLICE, cut, look, sweep
-from kmtoolkit.kernels.jit import inlined, jit
+from kmtoolkit.kernels.jit import inlined, jit, read_only
 from kmtoolkit.kernels.masks import BITS, bits_below, lowest_bit
 from kmtoolkit.kernels.threads import workers
 
@@ -48,7 +48,7 @@ def open_caches(to_medoids: np.ndarray, medoids: np.ndarray, weights: np.ndarray
     to_medoids = np.array(to_medoids, order="C")
     k, n = to_medoids.shape
     caches = Caches(
-        weights=np.ascontiguousarray(weights, np.float64),
+        weights=read_only(np.ascontiguousarray(weights, np.float64)),
         medoids=np.array(medoids, np.int64),
         to_medoids=to_medoids,
         nearest=np.zeros(n, np.int32),
@@ -80,8 +80,7 @@ def swap_pass(caches: Caches, block: np.ndarray, first: int) -> int:
     candidates is tried by several threads, and the first that lowers the loss is taken: it is the one that would have
     been found in turn. The rarer they are, the larger is a batch, so that little is tried in vain.
     """
-    block = block.view()
-    block.flags.writeable = False  # kernels are compiled once then, also for blocks that can't be written to
+    block = read_only(block)
     many, n = block.shape
     swaps_before, at = int(caches.tally[SWAPS]), 0
     rare = 2 * WORTH_THREADS // n + 2 if workers() > 1 else n  # candidates without a swap, before threads are worth it

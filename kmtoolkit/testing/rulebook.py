@@ -79,11 +79,12 @@ class Rule:
             raise ConformanceError(report(self.name, self.sentence, strategy, *found))
 
     def _known(self, choices: int) -> list[Case]:
-        """The cases that are always tried; their seeds reach every choice of partners."""
+        """The cases that are always tried; their seeds reach every choice of partners, also on empty clusters."""
         if self.cases in MADE:
             return [MADE[self.cases]()]
         turns = max(len(zoo()), choices)
         known = [replace(zoo()[turn % len(zoo())], seed=turn) for turn in range(turns)]
+        known += [replace(MADE["repaired"](), seed=choice) for choice in range(choices)]
         return sorted(known, key=lambda case: case.size)  # the first that breaks the rule is the smallest
 
 

@@ -1,11 +1,12 @@
 """Settings of the test session: how it uses the processors, what runs alone, and the tally that CI prints."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 import tempfile
-from collections import Counter
+from collections import Counter, defaultdict
 from itertools import product
 from pathlib import Path
 
@@ -122,6 +123,7 @@ def pytest_terminal_summary(terminalreporter, config):
 # all processors: workers run the tests, but for those that are alone
 
 ALONE = pytest.StashKey[bool]()
+SIGNATURES = pytest.StashKey[dict]()
 WORKERS = {"NUMBA_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}  # threads of one must not spin beside another's
 
 
@@ -138,16 +140,33 @@ def pytest_xdist_setupnodes(config):
         os.environ.setdefault(name, value)
     whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
     if whole and not jit.plain_python:
-        warm()
+        config.stash[SIGNATURES] = warm("float64", "float32")
 
 
-def warm():
-    """Compile the kernels of all strategies: those of each dtype in a process of its own."""
+def warm(*dtypes):
+    """Compile the kernels of all strategies, those of each dtype in a process of its own; their signatures by name."""
     program = str(Path(__file__).with_name("warm.py"))
-    running = [subprocess.Popen([sys.executable, program, dtype]) for dtype in ("float64", "float32")]
-    failed = [process.args for process in running if process.wait()]
-    if failed:
-        pytest.exit(f"the kernels could not be compiled: {failed}", returncode=1)
+    commands = [[sys.executable, program, dtype] for dtype in dtypes]
+    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+    answers = [process.communicate()[0] for process in running]
+    if any(process.returncode for process in running):
+        pytest.exit(f"one of {commands} failed: see above why kernels could not be compiled", returncode=1)
+    signatures = defaultdict(set)
+    for answer in answers:
+        for name, used in json.loads(answer):
+            signatures[name].update(used)
+    return {name: sorted(used) for name, used in signatures.items()}
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node):
+    node.workerinput["signatures"] = node.config.stash.get(SIGNATURES, None)
+
+
+@pytest.fixture
+def signatures_used(request):
+    """The signatures of each kernel that every strategy took: before the workers started, or else now."""
+    return getattr(request.config, "workerinput", {}).get("signatures") or warm("float64", "float32")
 
 
 def pytest_collection_modifyitems(config, items):

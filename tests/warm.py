@@ -1,5 +1,10 @@
-"""Compile, or load, the kernels of every registered strategy: ``python warm.py float64 float32``."""
+"""Compile, or load, the kernels of every registered strategy: ``python warm.py float64 float32``.
 
+It prints the signatures of each kernel that were used, as JSON. What loaded kernels call within is not among them, so
+only with an empty cache these are all.
+"""
+
+import json
 import logging
 import sys
 
@@ -7,6 +12,7 @@ import numpy as np
 
 import kmtoolkit as km
 from kmtoolkit import registry
+from kmtoolkit.kernels.jit import COMPILED
 from kmtoolkit.testing.domains import brought_into
 from kmtoolkit.testing.harness import combinations
 
@@ -46,3 +52,4 @@ def main(dtypes):
 if __name__ == "__main__":
     logging.basicConfig(level="WARNING")  # a cache that can't be written
     main(sys.argv[1:])
+    print(json.dumps([(f"{k.__module__}.{k.__qualname__}", [str(s) for s in k.signatures]) for k in COMPILED]))

@@ -49,6 +49,8 @@ def run(files, environment, options):
     """Run the tests once, to their end."""
     before, began = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime, time.perf_counter()
     done = subprocess.run(["pytest", *options], cwd=files, env=environment, capture_output=True, text=True)
+    if done.returncode not in (0, 1):
+        raise SystemExit(f"pytest ended with {done.returncode}:\n{done.stdout}{done.stderr}")
     seconds = time.perf_counter() - began
     user = resource.getrusage(resource.RUSAGE_CHILDREN).ru_utime - before
     print("\n".join(done.stdout.splitlines()[-3:]), file=sys.stderr)
@@ -60,14 +62,14 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("commits", nargs="*", default=["HEAD"])
     parser.add_argument("--again", action="store_true", help="run a second time, with the kernels of the first")
-    own, _, options = (" ".join(sys.argv[1:]) + " ").partition("-- ")
-    arguments = parser.parse_args(own.split())
+    end = sys.argv.index("--") if "--" in sys.argv else len(sys.argv)
+    arguments, options = parser.parse_args(sys.argv[1:end]), sys.argv[end + 1 :]
     print(f"{'commit':<12} {'cache':<6} {'seconds':>8} {'user CPU':>9} {'tests':>6}")
     with tempfile.TemporaryDirectory() as folder:
         for number, commit in enumerate(arguments.commits):
             files, environment = prepare(commit, Path(folder, str(number)))
             for cache in ("empty", "full")[: 1 + arguments.again]:
-                cost = run(files, environment, options.split())
+                cost = run(files, environment, options)
                 row = f"{commit:<12} {cache:<6} {cost.seconds:>8.0f} {cost.user_seconds:>9.0f} {cost.tests:>6}"
                 print(row, flush=True)
 

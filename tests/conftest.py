@@ -111,8 +111,12 @@ def pytest_terminal_summary(terminalreporter, config):
     tried = config.stash[TALLY]
     if not tried:
         return
-    for what, part in {"triples of assigner, updater and handler": slice(1, 4),
-                       "pairs of initializer and assigner": slice(2)}.items():  # fmt: skip
+    parts = {
+        "triples of assigner, updater and handler": slice(1, 4),
+        "pairs of initializer and assigner": slice(2),
+        "combinations of all roles": slice(4),
+    }
+    for what, part in parts.items():
         counts = Counter({combination[part]: 0 for combination in fitting()})
         for combination, examples in tried.items():
             counts[combination[part]] += examples
@@ -127,30 +131,38 @@ SIGNATURES = pytest.StashKey[dict]()
 WORKERS = {"NUMBA_NUM_THREADS": "2", "OMP_WAIT_POLICY": "PASSIVE"}  # threads of one must not spin beside another's
 
 
+@pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers():
     """One for each processor; more than eight would compile the same kernels and little else."""
+    if given := os.environ.get("PYTEST_XDIST_AUTO_NUM_WORKERS"):
+        return int(given)
     affinity = getattr(os, "sched_getaffinity", None)
     return min(len(affinity(0)) if affinity else os.cpu_count() or 1, 8)
 
 
-def pytest_xdist_setupnodes(config):
-    """What workers inherit; and the kernels, so that they need not all compile them."""
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(config, specs):
+    """What workers find: their environment, and the kernels, so that they need not all compile them."""
     config.stash[ALONE] = True
-    for name, value in WORKERS.items():
-        os.environ.setdefault(name, value)
-    whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS and not config.option.keyword
+    for spec in specs:
+        spec.env = {name: value for name, value in WORKERS.items() if name not in os.environ}
+    whole = config.args == config.getini("testpaths") and not config.option.keyword and not config.option.lf
     if whole and not jit.plain_python:
-        config.stash[SIGNATURES] = warm("float64", "float32")
+        try:
+            config.stash[SIGNATURES] = warm("float64", "float32")
+        except RuntimeError as error:
+            pytest.exit(str(error), returncode=1)
 
 
 def warm(*dtypes):
     """Compile the kernels of all strategies, those of each dtype in a process of its own; their signatures by name."""
     program = str(Path(__file__).with_name("warm.py"))
     commands = [[sys.executable, program, dtype] for dtype in dtypes]
-    running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for command in commands]
+    environment = WORKERS | os.environ
+    running = [subprocess.Popen(each, stdout=subprocess.PIPE, text=True, env=environment) for each in commands]
     answers = [process.communicate()[0] for process in running]
     if any(process.returncode for process in running):
-        pytest.exit(f"one of {commands} failed: see above why kernels could not be compiled", returncode=1)
+        raise RuntimeError(f"one of {commands} failed: see above why kernels could not be compiled")
     signatures = defaultdict(set)
     for answer in answers:
         for name, used in json.loads(answer):

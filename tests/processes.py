@@ -6,7 +6,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-HANGS = 1800  # seconds; far more than any of them takes on the slowest machine
+HANGS = 900  # seconds; far more than any of them takes on the slowest machine
 
 FIT = """
 import hashlib

@@ -54,10 +54,12 @@ def spread(total, many):
 
 @pytest.mark.compiled
 @pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize(("many", "threads"), [(12, 1), pytest.param(60, None, marks=pytest.mark.slow)])
-def test_time_may_be_over_at_any_moment(options, many, threads, thin_slices, monkeypatch):
+@pytest.mark.parametrize(
+    ("rows", "many", "threads"), [(100, 12, 1), pytest.param(300, 60, None, marks=pytest.mark.slow)]
+)
+def test_time_may_be_over_at_any_moment(options, rows, many, threads, thin_slices, monkeypatch):
     """Wherever the clock strikes, the result is that of a fit with so many iterations, bit for bit."""
-    few, w = X[:100], W[:100]
+    few, w = X[:rows], W[:rows]
     solver = km.Solver("random", tol=0, rng=3, max_seconds=1e9, threads=threads, **options)
     starts = {} if "n_init" in options else {"init_centers": START}
     looks = strike(monkeypatch, np.inf)
@@ -176,6 +178,7 @@ def pressing_at(n_iter):
     return Pressing()
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("n_iter", [1, 4])
 def test_ctrl_c_inside_a_sweep_returns_the_latest_assignment(n_iter, thin_slices):
     before = signal.getsignal(signal.SIGINT)
@@ -187,12 +190,14 @@ def test_ctrl_c_inside_a_sweep_returns_the_latest_assignment(n_iter, thin_slices
     assert solver.fit(X, 6).status is km.Status.FIXED_POINT
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("n_iter", [0, 3])
 def test_ctrl_c_in_a_strategy_raises_by_default(n_iter, thin_slices):
     with pytest.raises(KeyboardInterrupt):
         km.Solver(assign=pressing_at(n_iter), rng=1).fit(X, 6)
 
 
+@pytest.mark.alone
 def test_ctrl_c_before_there_is_anything_to_return():
     def endless(problem, rng):
         signal.raise_signal(signal.SIGINT)
@@ -204,6 +209,7 @@ def test_ctrl_c_before_there_is_anything_to_return():
     assert signal.getsignal(signal.SIGINT) is before
 
 
+@pytest.mark.alone
 def test_ctrl_c_after_the_last_iteration_is_told_too(monkeypatch):
     from kmtoolkit import solver
 
@@ -216,6 +222,7 @@ def test_ctrl_c_after_the_last_iteration_is_told_too(monkeypatch):
     assert km.Solver(rng=1, on_interrupt="return").fit(X, 3).status is km.Status.INTERRUPTED
 
 
+@pytest.mark.alone
 def test_ctrl_c_stays_ignored_where_it_is():
     """As under nohup."""
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -235,6 +242,7 @@ def test_what_a_callback_calls_is_not_abandoned(thin_slices, monkeypatch):
     assert [labels.tolist() for labels in told] == [fitted.labels.tolist()]
 
 
+@pytest.mark.alone
 def test_a_second_ctrl_c_raises_at_once():
     """Even where nothing looks, as in a strategy that never ends."""
 
@@ -282,19 +290,22 @@ km.Solver("random", **options).fit(X, 14)
 total, moments, ends, wrong = next(looks), random.Random(0), [], 0
 for trial in range(MANY):
     released, sent, looks = threading.Event(), threading.Event(), itertools.count()
-    begin = moments.randrange(total - 10)
-    latest = begin + moments.randrange(1, 10)
+    at_the_edge = trial % 5 == 4  # before the first look, or after the last
+    begin = -1 if at_the_edge else moments.randrange(total - 10)
+    latest = -1 if at_the_edge else begin + moments.randrange(1, 10)
     presser = threading.Thread(target=press, args=(moments.choice([0, 100, 1_000, 10_000]),))
     presser.start()
     try:
+        if at_the_edge:
+            released.set()
         result = km.Solver("random", on_interrupt=("raise", "return")[trial % 2], **options).fit(X, 14)
-        ends.append("returned" if result.status is km.Status.INTERRUPTED else "finished")
-    except KeyboardInterrupt:
-        ends.append("raised")
-    begin = latest = -1
-    presser.join()
-    if ends[-1] != "raised":
+        ends[trial:] = ["returned" if result.status is km.Status.INTERRUPTED else "finished"]
         wrong += not (result.trace.is_monotone and (result.labels == result.predict(X)).all())
+        presser.join()
+    except KeyboardInterrupt:
+        ends[trial:] = ["raised"]
+        presser.join()
+    begin = latest = -1
     if trial % 10 == 0:
         wrong += digest() != right
 wrong += (threads.workers(), numba.get_num_threads(), len(threads._fits)) != (2, 2, 0)
@@ -303,15 +314,16 @@ print(json.dumps([{end: ends.count(end) for end in ("raised", "returned", "finis
 )
 
 
+@pytest.mark.alone
 @pytest.mark.compiled
 @pytest.mark.skipif(sys.platform == "win32", reason="os.kill ends the process")
 @pytest.mark.parametrize("layer", ["omp", "workqueue"])
 @pytest.mark.parametrize("many", [20, pytest.param(200, marks=pytest.mark.slow)])
 def test_ctrl_c_at_random_moments(layer, many):
-    """Between two of the looks of a fit, whatever runs then: a sweep, a strategy or the loop."""
+    """Mostly between two of the looks of a fit, whatever runs then: a sweep, a strategy or the loop."""
     ends, wrong, right = python(MOMENTS.replace("MANY", str(many)), NUMBA_THREADING_LAYER=layer, NUMBA_NUM_THREADS=2)
     assert (wrong, right) == (0, True)
-    assert ends["finished"] == 0
-    assert ends["raised"] >= many // 2
-    assert ends["returned"] >= many // 4  # there is nothing to return before the first assignment
+    assert ends["finished"] <= many // 5  # those at the edge, which may come too late
+    assert ends["raised"] >= 2 * many // 5
+    assert ends["returned"] >= many // 5  # there is nothing to return before the first assignment
     assert sum(ends.values()) == many

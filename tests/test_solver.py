@@ -250,6 +250,7 @@ class TestStopping:
         with pytest.raises(ZeroDivisionError):
             km.Solver(callback=broken).fit(X, 3)
 
+    @pytest.mark.alone
     @pytest.mark.parametrize("n_iter", [0, 3])
     def test_interrupt_returns_the_best_so_far(self, n_iter):
         def press_ctrl_c(snapshot):
@@ -264,6 +265,7 @@ class TestStopping:
         assert result.trace.is_monotone
         assert signal.getsignal(signal.SIGINT) is before
 
+    @pytest.mark.alone
     def test_interrupt_raises_by_default(self):
         with pytest.raises(KeyboardInterrupt):
             km.Solver(callback=lambda s: signal.raise_signal(signal.SIGINT)).fit(X, 3)

@@ -33,7 +33,7 @@ PAIRS = [
 ]
 
 
-@pytest.mark.parametrize("examples", [3 if plain_python else 4, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [3 if plain_python else 4, pytest.param(20, marks=pytest.mark.exhaustive)])
 @pytest.mark.parametrize(("row", "rule"), PAIRS)
 def test_our_strategies_keep_the_rules(row, rule, examples):
     rule.check(prepared(row.role, row.name), examples=examples)

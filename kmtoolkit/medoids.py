@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from kmtoolkit.assigners.precomputed import Precomputed
+from kmtoolkit.dissimilarities import looked_up
 from kmtoolkit.divergences import unit_rows
 from kmtoolkit.objectives import OBJECTIVES
-from kmtoolkit.problem import as_numbers, as_rows, check_k
+from kmtoolkit.problem import as_numbers, check_k
 from kmtoolkit.result import Result
 from kmtoolkit.solver import Solver
 
@@ -84,8 +85,7 @@ class MedoidResult(Result):
         """
         if self.objective_name != "precomputed":
             return super().transform(X)
-        rows = as_rows(X, np.empty((1, len(self.objective_model.matrix))))
-        return rows[:, self.centers[:, 0].astype(np.int64)].astype(np.float64)
+        return looked_up(X, len(self.objective_model.matrix), self.centers[:, 0].astype(np.int64))
 
 
 def kmedoids(

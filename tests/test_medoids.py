@@ -123,6 +123,51 @@ def test_rows_of_weight_zero_are_no_medoids():
     assert result.objective == 8.0
 
 
+@pytest.mark.parametrize(("value", "heaviest"), [(1.7e308, 1.0), (1e300, 1e20), (2.0**1016, 1.0)])
+@pytest.mark.parametrize("method", ["fasterpam", "alternate"])
+def test_matrices_whose_sums_overflow_are_refused(method, value, heaviest):
+    D, weights = np.full((20, 20), value), np.full(20, heaviest)
+    np.fill_diagonal(D, 0)
+    with pytest.raises(ValueError, match=r"the matrix of dissimilarities has values up to .* weighted sums overflow"):
+        km.kmedoids(D, 2, metric="precomputed", method=method, sample_weight=weights, rng=0)
+
+
+@pytest.mark.parametrize("method", ["fasterpam", "alternate"])
+def test_matrices_whose_sums_nearly_overflow_are_not(method):
+    D = np.full((16, 16), 2.0**1016)
+    np.fill_diagonal(D, 0)
+    result = km.kmedoids(D, 2, metric="precomputed", method=method, rng=0, verify=True)
+    assert result.objective == 14 * 2.0**1016
+
+
+@pytest.mark.parametrize(
+    ("D", "message"),
+    [
+        ([1.0, 2.0, 0.0], r"X has shape \(3,\); it must be \(m, 3\): dissimilarities of m points from the 3 of"),
+        ([[1.0, 2.0]], r"X has shape \(1, 2\)"),
+        (np.empty((0, 3)), r"X has shape \(0, 3\)"),
+        ([[1, 2, 3], [1, -2, 3]], "X has -2.0 at row 1, column 1; dissimilarities must be finite and at least 0"),
+        ([[1.0, 2.0, np.nan]], "X has nan at row 0, column 2; dissimilarities must be"),
+        ([[np.inf, 2.0, 3.0]], "X has inf at row 0, column 0"),
+        ([["a", "b", "c"]], "X has dtype"),
+    ],
+)
+def test_dissimilarities_of_other_points_are_checked(D, message):
+    result = km.kmedoids(D3, 2, metric="precomputed", init_medoids=[0, 2])
+    for method in (result.predict, result.transform):
+        with pytest.raises((TypeError, ValueError), match=message):
+            method(D)
+
+
+def test_dissimilarities_of_other_points_are_no_coordinates():
+    """Any finite ones will do: none is squared, and no center is compared with them."""
+    result = km.kmedoids(D3, 2, metric="precomputed", init_medoids=[0, 2])
+    D = np.array([[1e200, 5.0, 1.7e308], [3.0, 0.0, 2.0]])
+    assert result.transform(D).tolist() == [[1e200, 1.7e308], [3.0, 2.0]]
+    assert result.predict(D).tolist() == [0, 1]
+    assert result.predict([[3, 0, 2]]).tolist() == [1]
+
+
 # what users declare, and any metric
 
 

@@ -1,6 +1,7 @@
 """k-medoids: centers that are rows, for points with a metric, or dissimilarities alone."""
 
 import difflib
+import itertools
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -205,8 +206,9 @@ def _medoids(result: Result, door: Door) -> np.ndarray:
     labels, medoids = result.labels[present], np.empty(len(result.centers), np.int64)
     everywhere = np.arange(len(rows))
     for j, center in enumerate(result.centers):
-        for among in (np.flatnonzero(labels == j), everywhere):  # by a D that is no metric, a medoid may be elsewhere
-            if len(among) and (at := _row_of(rows[among], center, scale)) >= 0:
+        places = np.flatnonzero(labels == j), everywhere  # by a D that is no metric, a medoid may be in another cluster
+        for slack, among in itertools.product((0.0, SAME), places):
+            if len(among) and (at := _row_of(rows[among], center, scale, slack)) >= 0:
                 medoids[j] = present[among[at]]
                 break
         else:
@@ -214,9 +216,9 @@ def _medoids(result: Result, door: Door) -> np.ndarray:
     return medoids
 
 
-def _row_of(rows: np.ndarray, center: np.ndarray, scale: np.ndarray) -> int:
-    """The first of the rows (n, d) nearest to a center (d,) in columns of a scale (d,), or -1 if it is none of them."""
+def _row_of(rows: np.ndarray, center: np.ndarray, scale: np.ndarray, slack: float) -> int:
+    """The first of the rows (n, d) nearest to a center (d,), or -1 if all are farther than slack × scale (d,)."""
     with np.errstate(over="ignore"):  # the center may be far from columns of zeros
         apart = (np.abs(rows - center) / scale).max(axis=1)
     at = int(apart.argmin())
-    return at if apart[at] <= SAME else -1
+    return at if apart[at] <= slack else -1

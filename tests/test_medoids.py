@@ -236,9 +236,11 @@ def test_a_medoid_may_belong_to_another_by_a_divergence_that_is_no_metric():
     def coarse(x, c):
         return max(abs(x - c) - 1.0, 0.0)
 
-    result = km.kmedoids([[0.0], [0.5], [1.5]], 2, metric=coarse, init_medoids=[0, 1], max_iter=0)
-    assert result.labels.tolist() == [0, 0, 1]
-    assert result.medoids.tolist() == [0, 1]
+    for twin in (1.5, 0.5 + 1e-12):
+        X = [[-0.5 - 1e-13], [0.5 - 1e-13], [twin]]
+        result = km.kmedoids(X, 2, metric=coarse, init_medoids=[0, 1], max_iter=0)
+        assert result.labels.tolist() == [0, 0, 1]
+        assert result.medoids.tolist() == [0, 1]
 
 
 def unit(X):

@@ -218,6 +218,7 @@ class Books:
             raise RuleBroken(f"wrote a label that is none of 0 to {self.problem.k - 1}")
         with watched(None):  # labels and sums change together, or not at all
             moved = self.settle(rows, force=True).moved
+            self.repaired = []  # what was accepted before the repairs belongs to other centers now
         after = self.objective.cluster_totals(self.problem, self.state.centers, self.state.labels)
         magnitude = float(before[0].sum() + after[0].sum())
         drop = math.fsum((*before[0], *before[1], *-after[0], *-after[1]))

@@ -1,14 +1,16 @@
 """Divergences with a matrix for a parameter: squared Mahalanobis distances, and dissimilarities given pair by pair."""
 
+import functools
+import math
 from typing import Any
 
 import numpy as np
 
 from kmtoolkit.divergences import Divergence
 from kmtoolkit.kernels import mahalanobis
-from kmtoolkit.problem import Door
+from kmtoolkit.problem import LARGEST_EXPONENT, Door, as_numbers
 
-__all__ = ["GivenDissimilarity", "Mahalanobis"]
+__all__ = ["GivenDissimilarity", "Mahalanobis", "looked_up"]
 
 
 class Mahalanobis(Divergence):
@@ -71,7 +73,18 @@ class GivenDissimilarity(Divergence):
     def enter(self, door: Door) -> tuple["GivenDissimilarity", Door]:
         """The objective itself, for X that has the indices of rows of the matrix."""
         self.rows(door.X)
+        weights = door.problem.sample_weight
+        limit = 2.0**LARGEST_EXPONENT / max(math.fsum(weights), 1.0)
+        if self.largest > limit:
+            raise ValueError(f"the matrix of dissimilarities has values up to {self.largest:.3g} with sample_weight up "
+                             f"to {weights.max():.3g}: weighted sums overflow float64; keep values below {limit:.3g}, "
+                             "or scale the matrix or sample_weight by a power of two")  # fmt: skip
         return self, door
+
+    @functools.cached_property
+    def largest(self) -> float:
+        """The largest dissimilarity."""
+        return float(self.matrix.max())
 
     def rows(self, X: np.ndarray) -> np.ndarray:
         """The indices X (n, 1) themselves; ValueError if one is no index of a row of the matrix."""
@@ -107,3 +120,21 @@ class GivenDissimilarity(Divergence):
         rows: slice | np.ndarray = slice(to[0], to[-1] + 1) if (np.diff(to) == 1).all() else to
         of_centers = self.transposed[rows]
         return of_centers if np.array_equal(points, np.arange(len(self.matrix))) else of_centers[:, points]
+
+
+def looked_up(D: Any, n: int, medoids: np.ndarray) -> np.ndarray:
+    """The columns of the medoids (k,) in dissimilarities D (m, n) of any points from n fitted ones; (m, k) float64.
+
+    Raises ValueError if D has another shape, or a number that is no dissimilarity.
+    """
+    array = as_numbers(D, "X")
+    if array.ndim != 2 or array.shape[1] != n or len(array) == 0:
+        raise ValueError(f"X has shape {array.shape}; it must be (m, {n}): dissimilarities of m points from the {n} "
+                         "of the fit")  # fmt: skip
+    with np.errstate(over="ignore"):  # a long double too large becomes inf, and is reported as such
+        plain = array if array.dtype in (np.float32, np.float64) else array.astype(np.float64)
+    if not (plain.min() >= 0 and plain.max() < math.inf):
+        i, j = map(int, np.argwhere(~((plain >= 0) & (plain < math.inf)))[0])
+        raise ValueError(f"X has {float(plain[i, j])!r} at row {i}, column {j}; dissimilarities must be finite and at "
+                         "least 0")  # fmt: skip
+    return plain[:, medoids].astype(np.float64)

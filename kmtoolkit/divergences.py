@@ -73,7 +73,8 @@ class Domain:
         if not math.isfinite(end):
             return np.full(len(way), end)
         typical = float(way.max()) or 1.0
-        return end + INTERIOR * np.where(way > 0, way, typical)
+        away = end + INTERIOR * np.where(way > 0, way, typical)
+        return np.maximum(away, np.nextafter(end, math.inf))  # so short a way may be lost in the sum
 
     def __str__(self) -> str:
         if (self.low, self.high) == (0, math.inf):

@@ -1,15 +1,18 @@
 """k-medoids: centers that are rows, for points with a metric, or dissimilarities alone."""
 
 import difflib
+import itertools
 from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
 
 from kmtoolkit.assigners.precomputed import Precomputed
-from kmtoolkit.divergences import unit_rows
+from kmtoolkit.dissimilarities import looked_up
+from kmtoolkit.divergences import known_objective
 from kmtoolkit.objectives import OBJECTIVES
-from kmtoolkit.problem import as_numbers, as_rows, check_k
+from kmtoolkit.problem import Door, admit, as_numbers
+from kmtoolkit.registry import resolve
 from kmtoolkit.result import Result
 from kmtoolkit.solver import Solver
 
@@ -17,6 +20,8 @@ __all__ = ["MedoidResult", "kmedoids"]
 
 METHODS = {"fasterpam": "fasterpam", "alternate": "medoid"}
 SPREADS = {"fasterpam": "random", "alternate": "k-means++"}  # swaps need no good start
+ROWS_TO_START = "use init='random' or 'k-means++', or give init_medoids"
+SAME = 1e-9  # how far a given center may be from a row that it stands for, in proportion to the column's values
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -84,8 +89,7 @@ class MedoidResult(Result):
         """
         if self.objective_name != "precomputed":
             return super().transform(X)
-        rows = as_rows(X, np.empty((1, len(self.objective_model.matrix))))
-        return rows[:, self.centers[:, 0].astype(np.int64)].astype(np.float64)
+        return looked_up(X, len(self.objective_model.matrix), self.centers[:, 0].astype(np.int64))
 
 
 def kmedoids(
@@ -150,13 +154,13 @@ def kmedoids(
     else:
         given["assign"], points = _assigner(metric), X
     solver = Solver(**given | options)
-    start = None
-    if init_medoids is not None:
-        points = as_numbers(points, "X")
-        start = points[_indices(init_medoids, check_k(k, len(points), len(points)), len(points))]
-    result = solver.fit(points, k, sample_weight=sample_weight, init_centers=start)
+    if metric == "precomputed" and resolve("initializer", solver.init).row.name == "uniform":
+        raise ValueError(f"init is 'uniform', but between dissimilarities there are no points to draw; {ROWS_TO_START}")
+    door = admit(points, k, sample_weight)
+    start = None if init_medoids is None else door.X[_indices(init_medoids, door)]
+    result = solver.fit(door.X, k, sample_weight=sample_weight, init_centers=start)
     kept = {field.name: getattr(result, field.name) for field in fields(result)}
-    return MedoidResult(**kept, medoids=_medoids(result, points, sample_weight))
+    return MedoidResult(**kept, medoids=_medoids(result, door))
 
 
 def _assigner(metric: Any) -> Any:
@@ -171,32 +175,50 @@ def _assigner(metric: Any) -> Any:
     return "auto" if metric == "squared-euclidean" else metric
 
 
-def _indices(medoids: Any, k: int, n: int) -> np.ndarray:
+def _indices(medoids: Any, door: Door) -> np.ndarray:
     """Indices of medoids to start from, checked."""
-    array = as_numbers(medoids, "init_medoids")
+    array, k, n = as_numbers(medoids, "init_medoids"), door.problem.k, len(door.X)
     if array.shape != (k,) or array.dtype.kind not in "iu":
         raise ValueError(f"init_medoids is a {array.dtype} array of shape {array.shape}; it must have {k} integers")
     if not ((array >= 0) & (array < n)).all():
         raise ValueError(f"init_medoids has {array[(array < 0) | (array >= n)][0]}; rows are 0 to {n - 1}")
     if len(np.unique(array)) < k:
         raise ValueError("init_medoids has a row twice; medoids must be different rows")
+    if door.present is not None and not door.present[array].all():
+        absent = array[~door.present[array]][0]
+        raise ValueError(f"init_medoids has {absent}, but sample_weight is 0 at row {absent}; such rows are absent")
     return array
 
 
-def _medoids(result: Result, points: Any, sample_weight: Any) -> np.ndarray:
+def _medoids(result: Result, door: Door) -> np.ndarray:
     """The rows that the centers are, by their indices: the first of equals in the cluster, or of all rows."""
+    present = np.arange(len(door.X)) if door.present is None else np.flatnonzero(door.present)
     if result.objective_name == "precomputed":
-        return result.centers[:, 0].astype(np.int64)
-    X = np.ascontiguousarray(as_numbers(points, "X"), np.float64)
-    rows = unit_rows(X, "X") if result.objective_name == "cosine" else X
-    present = np.ones(len(X), np.bool_) if sample_weight is None else np.asarray(sample_weight) > 0
-    medoids = np.empty(len(result.centers), np.int64)
+        medoids = result.centers[:, 0].astype(np.int64)
+        if absent := np.flatnonzero(~np.isin(medoids, present)).tolist():
+            raise ValueError(f"center {absent[0]} is row {medoids[absent[0]]}, which has weight 0, because the "
+                             f"initializer's was such a row; {ROWS_TO_START}")  # fmt: skip
+        return medoids
+    objective, door = (result.objective_model or known_objective(result.objective_name)).enter(door)
+    rows = door.problem.X.astype(np.float64)
+    objective.project(rows)  # as centers are
+    scale = np.maximum(np.abs(rows).max(axis=0), np.finfo(np.float64).tiny)
+    labels, medoids = result.labels[present], np.empty(len(result.centers), np.int64)
+    everywhere = np.arange(len(rows))
     for j, center in enumerate(result.centers):
-        mine = np.flatnonzero(present & ((result.labels == j) if result.sizes[j] else True))
-        apart = np.abs(rows[mine] - center).max(axis=1)
-        at = int(apart.argmin())
-        if apart[at] > 1e-9 * (1e-300 + np.abs(rows[mine]).max()):
-            raise ValueError(f"center {j} is no row, because the initializer's was none; use init='random', "
-                             "'k-means++' or 'maxmin', or give init_medoids")  # fmt: skip
-        medoids[j] = mine[at]
+        places = np.flatnonzero(labels == j), everywhere  # by a D that is no metric, a medoid may be in another cluster
+        for slack, among in itertools.product((0.0, SAME), places):
+            if len(among) and (at := _row_of(rows[among], center, scale, slack)) >= 0:
+                medoids[j] = present[among[at]]
+                break
+        else:
+            raise ValueError(f"center {j} is no row, because the initializer's was none; {ROWS_TO_START}")
     return medoids
+
+
+def _row_of(rows: np.ndarray, center: np.ndarray, scale: np.ndarray, slack: float) -> int:
+    """The first of the rows (n, d) nearest to a center (d,), or -1 if all are farther than slack × scale (d,)."""
+    with np.errstate(over="ignore"):  # the center may be far from columns of zeros
+        apart = (np.abs(rows - center) / scale).max(axis=1)
+    at = int(apart.argmin())
+    return at if apart[at] <= slack else -1

@@ -232,6 +232,24 @@ def test_centers_stay_inside_the_domain_and_f_stays_finite(name):
     assert np.isfinite(result.trace.objective).all()
 
 
+@pytest.mark.parametrize(
+    ("name", "X", "start"),
+    [
+        ("logistic", [[0.99999], [1.0]], [[1.0]]),
+        ("logistic", [[0.999998], [0.999999], [1.0]], None),
+        ("logistic", [[np.nextafter(1, 0)], [1.0]], [[1.0]]),
+        ("generalized-i", [[1, 1e-320], [2, 0]], [[1, 0]]),
+    ],
+)
+def test_columns_may_lie_as_near_an_end_of_the_domain_as_floats_can(name, X, start):
+    for seed in range(3):
+        result = FIT[name](X, 1 if start else 2, init_centers=start, rng=seed, tol=0, verify=True)
+        assert result.trace.is_monotone
+        assert np.isfinite(result.transform(X)).all()
+        assert (result.centers > 0).all()
+        assert name != "logistic" or (result.centers < 1).all()
+
+
 def test_a_column_of_zeros_is_no_obstacle():
     X = np.column_stack([np.arange(6.0), np.zeros(6)])
     result = km.bregman_kmeans(X, 2, divergence="generalized-i", rng=0, verify=True)

@@ -123,6 +123,78 @@ def test_rows_of_weight_zero_are_no_medoids():
     assert result.objective == 8.0
 
 
+@pytest.mark.parametrize("metric", ["precomputed", "euclidean"])
+def test_no_fit_starts_from_a_row_of_weight_zero(metric):
+    D = np.array([[0.0, 2.0, 1.0], [2.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    with pytest.raises(ValueError, match="init_medoids has 2, but sample_weight is 0 at row 2; such rows are absent"):
+        km.kmedoids(D, 1, metric=metric, init_medoids=[2], sample_weight=[1, 1, 0])
+
+
+def test_no_fit_ends_at_a_row_of_weight_zero():
+    D = np.array([[0.0, 2.0, 1.0], [2.0, 0.0, 1.0], [1.0, 1.0, 0.0]])
+    with pytest.raises(ValueError, match=r"center 0 is row 2, which has weight 0, .* give init_medoids"):
+        km.kmedoids(D, 1, metric="precomputed", init=[[2.0]], sample_weight=[1, 1, 0])
+
+
+@pytest.mark.parametrize("init", ["uniform", km.initializers.uniform])
+def test_between_dissimilarities_nothing_is_drawn(init):
+    with pytest.raises(ValueError, match="init is 'uniform', but between dissimilarities there are no points to draw"):
+        km.kmedoids(D3, 1, metric="precomputed", init=init, rng=0)
+
+
+@pytest.mark.parametrize("metric", ["euclidean", "manhattan", "cosine", "generalized-i"])
+@pytest.mark.parametrize("init", ["random", "k-means++"])
+def test_what_is_recommended_to_start_from_rows_works(init, metric):
+    """The message about centers that are no rows names these."""
+    for method in ("fasterpam", "alternate"):
+        assert len(np.unique(km.kmedoids(IRIS, 3, metric=metric, method=method, init=init, rng=0).medoids)) == 3
+
+
+@pytest.mark.parametrize(("value", "heaviest"), [(1.7e308, 1.0), (1e300, 1e20), (2.0**1016, 1.0)])
+@pytest.mark.parametrize("method", ["fasterpam", "alternate"])
+def test_matrices_whose_sums_overflow_are_refused(method, value, heaviest):
+    D, weights = np.full((20, 20), value), np.full(20, heaviest)
+    np.fill_diagonal(D, 0)
+    with pytest.raises(ValueError, match=r"the matrix of dissimilarities has values up to .* weighted sums overflow"):
+        km.kmedoids(D, 2, metric="precomputed", method=method, sample_weight=weights, rng=0)
+
+
+@pytest.mark.parametrize("method", ["fasterpam", "alternate"])
+def test_matrices_whose_sums_nearly_overflow_are_not(method):
+    D = np.full((16, 16), 2.0**1016)
+    np.fill_diagonal(D, 0)
+    result = km.kmedoids(D, 2, metric="precomputed", method=method, rng=0, verify=True)
+    assert result.objective == 14 * 2.0**1016
+
+
+@pytest.mark.parametrize(
+    ("D", "message"),
+    [
+        ([1.0, 2.0, 0.0], r"X has shape \(3,\); it must be \(m, 3\): dissimilarities of m points from the 3 of"),
+        ([[1.0, 2.0]], r"X has shape \(1, 2\)"),
+        (np.empty((0, 3)), r"X has shape \(0, 3\)"),
+        ([[1, 2, 3], [1, -2, 3]], "X has -2.0 at row 1, column 1; dissimilarities must be finite and at least 0"),
+        ([[1.0, 2.0, np.nan]], "X has nan at row 0, column 2; dissimilarities must be"),
+        ([[np.inf, 2.0, 3.0]], "X has inf at row 0, column 0"),
+        ([["a", "b", "c"]], "X has dtype"),
+    ],
+)
+def test_dissimilarities_of_other_points_are_checked(D, message):
+    result = km.kmedoids(D3, 2, metric="precomputed", init_medoids=[0, 2])
+    for method in (result.predict, result.transform):
+        with pytest.raises((TypeError, ValueError), match=message):
+            method(D)
+
+
+def test_dissimilarities_of_other_points_are_no_coordinates():
+    """Any finite ones will do: none is squared, and no center is compared with them."""
+    result = km.kmedoids(D3, 2, metric="precomputed", init_medoids=[0, 2])
+    D = np.array([[1e200, 5.0, 1.7e308], [3.0, 0.0, 2.0]])
+    assert result.transform(D).tolist() == [[1e200, 1.7e308], [3.0, 2.0]]
+    assert result.predict(D).tolist() == [0, 1]
+    assert result.predict([[3, 0, 2]]).tolist() == [1]
+
+
 # what users declare, and any metric
 
 
@@ -141,6 +213,34 @@ def test_every_divergence_has_medoids(metric):
     result = km.kmedoids(IRIS, 3, metric=metric, rng=0, verify=True)
     assert_no_swap_helps(reference.divergences(metric, IRIS, unit(IRIS) if metric == "cosine" else IRIS),
                          np.ones(150), result.medoids)  # fmt: skip
+
+
+@pytest.mark.parametrize(("metric", "scale"), [("generalized-i", 1.0), ("logistic", 0.2), ("generalized-i", 1e6)])
+def test_a_medoid_on_the_border_of_the_domain_is_a_row(metric, scale):
+    X = np.array([[0.0, 0], [5, 1], [3, 0], [0, 4]]) * scale
+    result = km.kmedoids(X, 4, metric=metric, rng=0, verify=True)
+    assert sorted(result.medoids) == [0, 1, 2, 3]
+    assert (result.labels[result.medoids] == np.arange(4)).all()
+
+
+def test_a_center_that_is_another_by_the_smaller_columns_is_no_row():
+    X = np.array([[1e12, 1.0], [1e12, 2.0], [1e12, 3.0]])
+    with pytest.raises(ValueError, match=r"center 0 is no row, .* use init='random' or 'k-means\+\+', or give"):
+        km.kmedoids(X, 1, init=[[1e12, 2.5]], max_iter=0)
+    with pytest.raises(ValueError, match="center 0 is no row"):
+        km.kmedoids(X - [1e12, 0], 1, init=[[1e12, 2.0]], max_iter=0)
+
+
+def test_a_medoid_may_belong_to_another_by_a_divergence_that_is_no_metric():
+    @km.pointwise("test-coarse", bregman=False)
+    def coarse(x, c):
+        return max(abs(x - c) - 1.0, 0.0)
+
+    for twin in (1.5, 0.5 + 1e-12):
+        X = [[-0.5 - 1e-13], [0.5 - 1e-13], [twin]]
+        result = km.kmedoids(X, 2, metric=coarse, init_medoids=[0, 1], max_iter=0)
+        assert result.labels.tolist() == [0, 0, 1]
+        assert result.medoids.tolist() == [0, 1]
 
 
 def unit(X):

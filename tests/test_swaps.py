@@ -1,9 +1,12 @@
 """Swaps of medoids: which ones are made, in which order, and that none is left; and the look at a matrix before."""
 
+import signal
+
 import numpy as np
 import pytest
 import reference
 
+import kmtoolkit as km
 from kmtoolkit.kernels import swaps
 from kmtoolkit.kernels.dissimilarities import inspect
 from kmtoolkit.kernels.grid import watched
@@ -162,6 +165,26 @@ def test_a_search_can_be_stopped_and_continued(monkeypatch, threads):
     loss = caches.loss.sum()
     assert search(distances, [], caches=caches).loss.sum() <= loss
     assert caches.loss.sum() == pytest.approx(expected.loss.sum(), rel=0.2)
+
+
+def test_a_stop_after_swaps_that_followed_a_repair_keeps_what_the_swaps_settled():
+    calls = iter(range(100))
+
+    @km.assigner("test-pressed", objective="euclidean", exact=True)
+    def pressed(problem, state):
+        if next(calls) == 1:
+            signal.raise_signal(signal.SIGINT)
+        return km.assigners.euclidean(problem, state)
+
+    rng = np.random.default_rng(0)
+    X = np.vstack([rng.integers(0, 4, (40, 2)).astype(float), rng.normal(size=(10, 2)) * 3])
+    start = np.vstack([X[:1].repeat(3, 0), X[rng.integers(0, 50, 3)]])
+    solver = km.Solver(assign="test-pressed", update="fasterpam", init=start, rng=0, on_interrupt="return")
+    result = solver.fit(X, 6)
+    assert result.status is km.Status.INTERRUPTED
+    assert "repair" in result.trace.phase
+    assert (result.labels == result.predict(X)).all()
+    assert result.objective == pytest.approx(result.transform(X).min(axis=1).sum(), rel=1e-12)
 
 
 # matrices

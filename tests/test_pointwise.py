@@ -6,8 +6,9 @@ import pickle
 import subprocess
 import sys
 import textwrap
-from types import FunctionType
+from types import FunctionType, ModuleType, SimpleNamespace
 
+import numba
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -17,8 +18,9 @@ from processes import python
 import kmtoolkit as km
 from kmtoolkit import testing
 from kmtoolkit.families import OBJECTIVES
-from kmtoolkit.kernels.jit import jit
+from kmtoolkit.kernels.jit import inlined, jit
 from kmtoolkit.kernels.lift import fingerprint, lift
+from kmtoolkit.registry import resolve
 from kmtoolkit.testing.domains import brought_into
 
 IRIS = km.datasets.iris().X
@@ -206,12 +208,12 @@ def quartic(x, c):
 
 @pytest.mark.compiled
 def test_fingerprints_change_with_all_that_matters():
-    base = with_globals(scaled, SCALE=2.0, helper=square)
-    same = with_globals(scaled, SCALE=2.0, helper=square)
+    base = with_globals(scaled, SCALE=2.0, helper=jit(square))
+    same = with_globals(scaled, SCALE=2.0, helper=jit(square))
     others = [
-        with_globals(scaled, SCALE=3.0, helper=square),
-        with_globals(scaled, SCALE=2.0, helper=quartic),
+        with_globals(scaled, SCALE=3.0, helper=jit(square)),
         with_globals(scaled, SCALE=2.0, helper=jit(quartic)),
+        with_globals(scaled, SCALE=2.0, helper=inlined(quartic)),
         with_globals(scaled, SCALE=np.array([2.0]), helper=square),
         with_globals(scaled, SCALE=np.array([3.0]), helper=square),
         square,
@@ -235,6 +237,58 @@ def test_fingerprints_of_closures_and_defaults():
     e = FunctionType(d.__code__, d.__globals__, d.__name__, (3,))
     assert len({fingerprint(each) for each in (power(1), power(2), d, e)}) == 4
     assert fingerprint(power(2)) == fingerprint(power(2))
+
+
+def module(**contents):
+    made = ModuleType("mine")
+    vars(made).update(contents)
+    return made
+
+
+def inside(x, c):
+    return mine.part.helper(x, c)  # noqa: F821
+
+
+def picked(x, c):
+    return TABLES[0][0] * abs(x - c)  # noqa: F821
+
+
+def through(where):
+    return lambda x, c: where.helper(x, c)
+
+
+def long(last):
+    return np.append(np.zeros(5000), last)  # whose repr is abbreviated
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize(
+    "made",
+    [
+        lambda f, _: with_globals(inside, mine=module(part=module(helper=jit(f)))),
+        lambda f, _: through(module(helper=jit(f))),
+        lambda f, _: with_globals(scaled, SCALE=1.0, helper=numba.vectorize(f)),
+        lambda _, last: with_globals(picked, TABLES=(long(last), 1.0)),
+        lambda _, last: with_globals(picked, TABLES=(((long(last),),),)),
+    ],
+)
+def test_fingerprints_see_through_modules_and_tuples(made):
+    assert fingerprint(made(square, 1.0)) == fingerprint(made(square, 1.0))
+    assert fingerprint(made(square, 1.0)) != fingerprint(made(quartic, 2.0))
+
+
+@pytest.mark.compiled
+def test_fingerprints_of_what_may_hide_something_never_come_again():
+    for helper in (SimpleNamespace(power=2), square):  # Numba may know a plain function by what is declared elsewhere
+        function = with_globals(scaled, SCALE=2.0, helper=helper)
+        assert fingerprint(function) != fingerprint(function)
+        assert fingerprint(function, known=True) == fingerprint(function, known=True)
+
+
+@pytest.mark.parametrize("name", ["generalized-i", "itakura-saito", "kl", "logistic", "manhattan"])
+def test_kernels_of_the_package_are_found_on_disk_again(name):
+    function = resolve("assigner", name).run.__wrapped__
+    assert fingerprint(function) == fingerprint(function)
 
 
 def test_a_closure_is_lifted_with_its_value():
@@ -282,6 +336,44 @@ def test_an_edit_is_never_missed_and_nothing_is_compiled_twice(tmp_path):
     assert run(power=1, factor=1.0) == (2.0, False)
     assert run(power=2, factor=1.0) == (4.0, True)
     assert run(power=2, factor=10.0) == (40.0, True)
+
+
+@pytest.mark.slow
+@pytest.mark.compiled
+def test_edits_behind_modules_and_tuples_are_not_missed(tmp_path):
+    """What one function finds in a module inside a module, in one in its closure, in a tuple, and in a ufunc."""
+    (tmp_path / "package").mkdir()
+    (tmp_path / "package" / "__init__.py").touch()
+    code = """
+import json
+import numba
+import numpy as np
+import package.part, other
+from kmtoolkit.kernels.lift import lift
+
+TABLES = (np.append(np.zeros(5000), LAST), 1.0)
+
+@numba.vectorize
+def one(x):
+    return x * FACTOR
+
+def made(where):
+    return lambda x, c: package.part.helper(x) + where.helper(x) + TABLES[0][5000] + one(x) + c
+
+X = np.ones((1, 1))
+X.flags.writeable = False
+print(json.dumps(lift(made(other)).distances_to(X, np.zeros((1, 1)), 0)[0]))
+"""
+    values = {"package/part.py": 1, "other.py": 10, "LAST": 100, "FACTOR": 1000}
+    for edited in (None, *values):
+        if edited:
+            values[edited] *= 2
+        for name in ("package/part.py", "other.py"):
+            source = f"import numba\n\n@numba.njit\ndef helper(x):\n    return x * {values[name]}\n"
+            (tmp_path / name).write_text(source, encoding="utf-8")
+        script = code.replace("LAST", str(values["LAST"])).replace("FACTOR", str(values["FACTOR"]))
+        given = {"NUMBA_CACHE_DIR": tmp_path / "cache", "PYTHONPATH": tmp_path, "PYTHONDONTWRITEBYTECODE": 1}
+        assert python(script, where=tmp_path, **given) == sum(values.values())
 
 
 @pytest.mark.compiled

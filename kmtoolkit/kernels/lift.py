@@ -6,12 +6,16 @@ canonical decision: its inner loop runs over centers, where vectors change no su
 
 The kernels are made of templates, which find the scalar function among their globals. Their names have a hash of its
 code, of all functions that it calls, and of all values that it refers to: they are stored on disk under it, so an edit
-is never missed, and linked by it. Numba tells functions of one name apart by a number that is unique in a process only,
+is never missed, and linked by it. Where a value may hide something, as an object of a class may, the hash is of that
+time alone, and the kernels are compiled anew in each process. Numba tells functions of one name apart by a number that is unique in a process only,
 so of two that were stored by different processes, and are loaded by a third, one might be linked in place of the other.
 """
 
+import dis
 import hashlib
+import sys
 import types
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -25,6 +29,17 @@ __all__ = ["Lifted", "as_it_is", "fingerprint", "lift", "totals"]
 
 Lines = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 COSTLY = 2  # operations that a scalar divergence stands for
+PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis))  # whose repr tells all
+FIXED = (
+    "builtins",
+    "math",
+    "cmath",
+    "operator",
+    "numpy",
+    "numba",
+)  # what Numba compiles them to depends on Numba alone
+LOADS = ("LOAD_GLOBAL", "LOAD_NAME")
+UNKNOWN = "unknown"  # how a part begins that something may hide behind
 
 
 class Lifted(NamedTuple):
@@ -187,52 +202,101 @@ def _variant(template: Any, scope: dict[str, Any], variant: str) -> Any:
     return function
 
 
-def fingerprint(function: Callable[..., Any]) -> str:
-    """A hash of all that the result of a function depends on, modules of others apart."""
+def fingerprint(function: Callable[..., Any], known: bool = False) -> str:
+    """A hash of all that the result of a function depends on, NumPy, Numba and the standard modules apart.
+
+    It never comes again if the function refers to something that may change unseen, unless only what is known counts.
+    """
     digest = hashlib.sha256()
-    for part in _parts(function, set()):
-        digest.update(part.encode())
+    for part in _parts(function, {}):
+        digest.update(f"{len(part)}:{part}".encode())
+        if part.startswith(UNKNOWN) and not known:
+            digest.update(uuid.uuid4().bytes)
     return digest.hexdigest()
 
 
-def _parts(value: Any, seen: set[int]) -> Iterator[str]:
-    """Code and values that a function, or what it refers to, is made of."""
-    if hasattr(value, "py_func"):
-        yield repr(sorted(getattr(value, "targetoptions", {}).items()))
-        value = value.py_func
+def _parts(value: Any, seen: dict[int, Any], jitted: bool = False) -> Iterator[str]:
+    """Code and values that a function, or what it refers to, is made of; ``jitted`` tells that a function is."""
     if id(value) in seen:
-        return
-    if isinstance(value, types.FunctionType):
-        seen.add(id(value))
-        yield repr(value.__defaults__)
-        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-            yield name
-            yield from _parts(cell.cell_contents, seen)
-        yield from _code(value.__code__, value.__globals__, seen, value.__doc__)
-    elif isinstance(value, np.ndarray):
+        yield f"again {list(seen).index(id(value))}"
+    elif type(value) in PLAIN or isinstance(value, (np.number, np.bool_, np.dtype)):
+        yield f"{type(value).__name__} {value!r}"
+    elif isinstance(value, (tuple, list, dict)):
+        if not isinstance(value, tuple):
+            seen[id(value)] = value
+        yield f"{type(value).__name__} {len(value)} {getattr(value, '_fields', ())}"
+        for each in (*value.keys(), *value.values()) if isinstance(value, dict) else value:
+            yield from _parts(each, seen)
+    elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
         yield f"{value.dtype}{value.shape}{hashlib.sha256(value.tobytes()).hexdigest()}"
     elif isinstance(value, types.ModuleType):
         yield value.__name__
+    elif place := _place(value):
+        yield place
+    elif isinstance(value, types.FunctionType):
+        if seen and not jitted:  # Numba knows it by what is declared elsewhere
+            yield f"{UNKNOWN} {value.__qualname__}"
+        seen[id(value)] = value
+        yield from _parts((value.__defaults__, value.__kwdefaults__), seen)
+        cells = dict(zip(value.__code__.co_freevars, (c.cell_contents for c in value.__closure__ or ()), strict=True))
+        for name, content in cells.items():
+            yield name
+            yield from _parts(content, seen)
+        modules = [content for content in cells.values() if isinstance(content, types.ModuleType)]
+        yield from _code(value.__code__, value.__globals__, modules, seen, value.__doc__)
+    elif isinstance(function := getattr(getattr(value, "_dispatcher", value), "py_func", None), types.FunctionType):
+        yield from _options(value)
+        yield from _parts(function, seen, jitted=True)
     else:
-        yield repr(value)
+        yield f"{UNKNOWN} {type(value).__qualname__}"
 
 
-def _code(code: types.CodeType, scope: dict[str, Any], seen: set[int], doc: str | None = None) -> Iterator[str]:
-    yield code.co_code.hex()
+def _place(value: Any) -> str:
+    """Where a function or type that belongs to a known version of a module is found; empty if that is nowhere."""
+    if isinstance(value, np.ufunc):
+        return f"numpy.{value.__name__}" if getattr(np, value.__name__, None) is value else ""
+    if type(value).__module__.startswith("numba.core.types."):
+        return repr(value)
+    module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", getattr(value, "__name__", None))
+    if not (isinstance(module, str) and isinstance(path, str) and module.split(".")[0] in FIXED):
+        return ""
+    found: Any = sys.modules.get(module)
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return f"{module}.{path}" if found is value else ""
+
+
+def _options(jitted: Any) -> Iterator[str]:
+    """How a function is compiled: options, types that are given, and signatures where no others may be added."""
+    compiler = getattr(jitted, "_dispatcher", jitted)
+    yield repr(sorted(getattr(compiler, "targetoptions", {}).items()))
+    yield repr(sorted(getattr(compiler, "locals", {}).items()))
+    yield repr(getattr(jitted, "types", ())) if getattr(jitted, "_frozen", False) else ""
+    yield repr(list(compiler.overloads)) if not getattr(compiler, "_can_compile", True) else ""
+
+
+def _code(
+    code: types.CodeType, scope: dict[str, Any], modules: list[Any], seen: dict[int, Any], doc: str | None = None
+) -> Iterator[str]:
+    """Code, the globals that it loads, and all that it may find in modules, and in modules inside them."""
+    yield repr((code.co_code, code.co_exceptiontable, code.co_varnames, code.co_argcount, code.co_names))
+    loaded = {i.argval: scope[i.argval] for i in dis.get_instructions(code) if i.opname in LOADS and i.argval in scope}
+    reached = [*modules, *(value for value in loaded.values() if isinstance(value, types.ModuleType))]
+    for module in reached:
+        found = {name: getattr(module, name) for name in code.co_names if hasattr(module, name)}
+        reached += [each for each in found.values() if isinstance(each, types.ModuleType) and each not in reached]
+        for name, value in found.items():
+            yield f"{module.__name__}.{name}"
+            yield from _parts(value, seen)
+    for name, value in loaded.items():
+        yield name
+        yield from _parts(value, seen)
     without = (None, *code.co_consts[1:]) if doc is not None else code.co_consts  # a docstring comes first
     for constant in without:
         if isinstance(constant, types.CodeType):
-            yield from _code(constant, scope, seen)
+            yield from _code(constant, scope, reached, seen)
         else:
-            yield repr(constant)
-    modules = [scope[name] for name in code.co_names if isinstance(scope.get(name), types.ModuleType)]
-    for name in code.co_names:
-        yield name
-        if name in scope:
-            yield from _parts(scope[name], seen)
-        for module in modules:
-            if hasattr(module, name):
-                yield from _parts(getattr(module, name), seen)
+            yield from _parts(constant, seen)
 
 
 @sweep

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,7 +14,7 @@ from kmtoolkit.kernels.lift import Lifted, totals
 from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean, Step
 from kmtoolkit.problem import Door, Problem, State, read_only
 
-__all__ = ["Cosine", "Divergence", "Domain", "LiftedDivergence", "known_objective", "unit_rows"]
+__all__ = ["Cosine", "Divergence", "Domain", "LiftedDivergence", "known_objective", "same_divergence", "unit_rows"]
 
 BLOCK_NUMBERS = 1 << 20  # entries of X that are looked at together
 INTERIOR = 2.0**-40  # how near centers come to an end of the domain, in proportion to the column's values
@@ -204,9 +205,16 @@ class LiftedDivergence(Divergence):
         self.name, self.kernels, self.domain, self.bregman = name, kernels, domain, bregman
         self.low: Any = -math.inf
         self.high: Any = math.inf
+        self.lasting = kernels.home.startswith("kmtoolkit.")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return known_objective, (self.name,)
+        if self.lasting:
+            return known_objective, (self.name,)
+        return same_divergence, (self.name, self.kernels.fingerprint, sys.version_info[:2])
+
+    def of_assigner(self, assigner: Any) -> SquaredEuclidean:
+        """The divergence of an assigner that was made for one, even if the name has been declared anew since."""
+        return getattr(assigner, "divergence", self)
 
     def enter(self, door: Door) -> tuple["LiftedDivergence", Door]:
         """The divergence with the interior of its domain, for rows that are in it."""
@@ -329,3 +337,16 @@ def known_objective(name: str) -> SquaredEuclidean:
         hint = f"did you mean {near[0]!r}?" if near else "import the module that declares it"
         raise ValueError(f"unknown objective {name!r}; {hint}")
     return OBJECTIVES[name]
+
+
+def same_divergence(name: str, fingerprint: str, version: tuple[int, int]) -> SquaredEuclidean:
+    """The divergence of a name, for unpickling; ValueError if it is declared by another function here.
+
+    Functions that another version of Python compiled can't be compared.
+    """
+    objective = known_objective(name)
+    kernels = getattr(objective, "kernels", None)
+    if version == sys.version_info[:2] and getattr(kernels, "fingerprint", None) != fingerprint:
+        raise ValueError(f"divergence {name!r} is declared by another function here than where it was pickled; "
+                         "declare it by the same function, or fit again")  # fmt: skip
+    return objective

@@ -9,7 +9,7 @@ from kmtoolkit.divergences import Domain, LiftedDivergence
 from kmtoolkit.kernels.lift import Lines, as_it_is, lift
 from kmtoolkit.objectives import OBJECTIVES
 from kmtoolkit.problem import Problem, State, Work
-from kmtoolkit.registry import assigner, resolve
+from kmtoolkit.registry import Row, assigner, resolve
 
 __all__ = ["PointwiseAssigner", "pointwise"]
 
@@ -22,6 +22,8 @@ class PointwiseAssigner:
     divergence : LiftedDivergence
         The objective.
     """
+
+    row: Row
 
     def __init__(self, function: Callable[..., float], divergence: LiftedDivergence) -> None:
         functools.update_wrapper(self, getattr(function, "py_func", function))
@@ -39,11 +41,11 @@ class PointwiseAssigner:
         return f"km.pointwise({self.divergence.name!r})"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return declared, (self.divergence.name,)
+        return declared, (self.divergence.name, self.divergence)
 
 
-def declared(name: str) -> Any:
-    """The assigner of a divergence that was declared; ValueError if it was not, in this process."""
+def declared(name: str, _divergence: LiftedDivergence) -> Any:
+    """The assigner of a divergence that was declared; unpickling the divergence refuses another one of that name."""
     return resolve("assigner", name).run
 
 
@@ -120,6 +122,7 @@ def pointwise(
             name, objective=name, exact=True, replace=replace, reference=reference, cost="O(n k d)"
         )
         strategy = register(PointwiseAssigner(function, divergence))
+        strategy.row = resolve("assigner", name).row  # which it keeps when the name is declared anew
         OBJECTIVES[name] = divergence
         return strategy
 

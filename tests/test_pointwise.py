@@ -75,6 +75,23 @@ def test_a_declared_divergence_is_an_assigner_with_its_objective():
     assert repr(declared) == "km.pointwise('test-huber')"
 
 
+def test_results_and_assigners_keep_the_divergence_that_they_were_made_with():
+    first = km.pointwise("test-cell", replace=True)(huber)
+    result = km.kmedoids(IRIS, 3, metric="test-cell", rng=0)
+    assert (pickle.loads(pickle.dumps(result)).predict(IRIS) == result.labels).all()
+    stored = pickle.dumps(result), pickle.dumps(first)
+    far = IRIS[::7] * [1, 5, 1, 1]
+    labels, distances = result.predict(far), result.transform(far)
+    km.pointwise("test-cell", replace=True)(quartic)
+    assert (result.predict(far) == labels).all()
+    assert (result.transform(far) == distances).all()
+    assert km.kmedoids(IRIS, 3, metric=first, rng=0, verify=True).objective == result.objective
+    for each in (*stored, pickle.dumps(result)):
+        with pytest.raises(ValueError, match="divergence 'test-cell' is declared by another function here than where"):
+            pickle.loads(each)
+    assert km.kmedians(IRIS, 3, rng=0).objective_model is None  # whose name stands for it for good
+
+
 def test_a_declared_objective_takes_an_updater_of_its_own():
     @km.pointwise("test-absolute")
     def absolute(x, c):

@@ -7,8 +7,10 @@ canonical decision: its inner loop runs over centers, where vectors change no su
 The kernels are made of templates, which find the scalar function among their globals. Their names have a hash of its
 code, of all functions that it calls, and of all values that it refers to: they are stored on disk under it, so an edit
 is never missed, and linked by it. Where a value may hide something, as an object of a class may, the hash is of that
-time alone, and the kernels are compiled anew in each process. Numba tells functions of one name apart by a number that is unique in a process only,
-so of two that were stored by different processes, and are loaded by a third, one might be linked in place of the other.
+time alone, and the kernels are compiled anew in each process.
+
+Numba tells functions of one name apart by a number that is unique in a process only, so of two that were stored by
+different processes, and are loaded by a third, one might be linked in place of the other.
 """
 
 import dis
@@ -48,6 +50,8 @@ class Lifted(NamedTuple):
     nearest: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     distances_to: Callable[[np.ndarray, np.ndarray, np.ndarray | int], np.ndarray]
     between: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    home: str  # the module of the scalar function
+    fingerprint: str  # of all that is known of it
 
 
 @inlined
@@ -179,7 +183,8 @@ def lift(scalar: Callable[..., float], of_sum: Callable[..., float] = as_it_is, 
         to_all(cut(len(centers), COSTLY * X.size), _columns(X), read_only(centers), out)
         return out
 
-    return Lifted(nearest, distances_to, between)
+    known = f"{fingerprint(scalar, known=True)[:32]}{fingerprint(of_sum, known=True)[:32]}"
+    return Lifted(nearest, distances_to, between, str(getattr(scalar, "__module__", "")), known)
 
 
 def _columns(array: np.ndarray) -> np.ndarray:

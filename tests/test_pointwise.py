@@ -1,5 +1,6 @@
 """Divergences that users declare: lifted to kernels, stored on disk, and never stale."""
 
+import functools
 import math
 import os
 import pickle
@@ -150,6 +151,27 @@ def test_lines_are_of_the_sum_itself():
         km.pointwise("test-lines", lines=lambda c: (c, c), of_sum=math.sqrt)
 
 
+@pytest.mark.parametrize("argument", ["lines", "of_sum"])
+def test_lines_and_of_sum_are_functions(argument):
+    with pytest.raises(TypeError, match=f"{argument} is 3; it must be a function"):
+        km.pointwise("test-lines", **{argument: 3})
+
+
+@pytest.mark.parametrize(
+    ("lines", "error", "message"),
+    [
+        (lambda c: (c[:1], c), ValueError, r"lines returned slopes of shape \(1, 4\) and offsets of shape \(3, 4\)"),
+        (lambda c: (c, 0.0), ValueError, r"offsets of shape \(\); they must have that of the centers, \(3, 4\)"),
+        (lambda c: c, TypeError, "lines returned ndarray; it must return slopes and offsets, two arrays"),
+        (lambda c: None, TypeError, "lines returned NoneType; it must return slopes and offsets"),
+    ],
+)
+def test_lines_of_other_shapes_are_refused(lines, error, message):
+    wrong = km.pointwise("test-shapes", bregman=True, lines=lines, replace=True)(square)
+    with pytest.raises(error, match=message):
+        km.Solver("random", wrong, rng=0).fit(IRIS, 3)
+
+
 def test_wrong_lines_are_found_out():
     wrong = km.pointwise("test-wrong", bregman=True, lines=lambda c: (2 * c, c * c))(square)  # the slope is -2 c
     with pytest.raises(km.StrategyError, match="assigner 'test-wrong' is declared exact, but"):
@@ -177,26 +199,44 @@ def test_functions_that_are_no_divergences_are_found_out(function, message):
     ("arguments", "error", "message"),
     [
         (("Bad Name",), ValueError, "name is 'Bad Name'; it must be lower-case words"),
-        (("manhattan",), ValueError, "assigner 'manhattan' is registered already"),
-        (("squared-euclidean",), ValueError, "'squared-euclidean' is the name of an objective already"),
+        ((["x"],), ValueError, r"name is \['x'\]; it must be lower-case words"),
+        *(
+            ((name,), ValueError, f"'{name}' stands for something else in this package; choose another name")
+            for name in (
+                *("any", "hard", "bregman", "squared-euclidean", "manhattan", "precomputed", "auto", "hamerly"),
+                *("soft-k-means", "gaussian-mixture"),
+            )
+        ),
     ],
 )
-def test_bad_names(arguments, error, message):
+@pytest.mark.parametrize("replace", [False, True])
+def test_bad_names(arguments, error, message, replace):
     with pytest.raises(error, match=message):
-        km.pointwise(*arguments)(huber)
+        km.pointwise(*arguments, replace=replace)(huber)
     assert OBJECTIVES["squared-euclidean"].name == "squared-euclidean"
     assert OBJECTIVES["manhattan"].kernels is not LIFTED
 
 
-@pytest.mark.parametrize("domain", [(1.0, 0.0), 3, (0.0, math.nan), (0.0,)])
+@pytest.mark.parametrize("domain", [(1.0, 0.0), 3, (0.0, math.nan), (0.0,), (-1, "x"), ("a", "b")])
 def test_bad_domains(domain):
     with pytest.raises(ValueError, match=r"domain is .*; it must be \(low, high\) with low < high"):
         km.pointwise("test-domain", domain=domain)
 
 
 def test_what_is_no_function():
-    with pytest.raises(TypeError, match="d is 3; it must be a function of two floats, x and c"):
-        km.pointwise("test-three")(3)
+    for d in (3, functools.partial(huber, c=1.0), type("D", (), {"__call__": huber})()):
+        with pytest.raises(TypeError, match="d is .*; it must be a function of two floats, x and c, plain or jitted"):
+            km.pointwise("test-three")(d)
+    for d in (lambda x: x, lambda x, c, p: x, lambda x, c, *, p=2: x, jit(lambda x: x)):
+        with pytest.raises(TypeError, match=r"d takes \(x.*\); it must be a function of two floats, x and c"):
+            km.pointwise("test-three")(d)
+
+
+@pytest.mark.compiled
+@pytest.mark.parametrize("d", [lambda x, c: (x, c), lambda x, c: None, lambda x, c: "near", lambda x, c: x + unheard])  # noqa: F821
+def test_what_does_not_compile(d):
+    with pytest.raises(TypeError, match="divergence 'test-nothing' can't be compiled: d.* must return a float"):
+        km.kmedoids(IRIS, 3, metric=km.pointwise("test-nothing", replace=True)(d), rng=0)
 
 
 # what is stored

@@ -13,6 +13,7 @@ Numba tells functions of one name apart by a number that is unique in a process 
 different processes, and are loaded by a third, one might be linked in place of the other.
 """
 
+import contextlib
 import dis
 import hashlib
 import sys
@@ -25,7 +26,7 @@ import numpy as np
 
 from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import inlined, inlined_unstored, read_only
+from kmtoolkit.kernels.jit import NumbaError, inlined, inlined_unstored, read_only
 
 __all__ = ["Lifted", "as_it_is", "fingerprint", "lift", "totals"]
 
@@ -146,7 +147,9 @@ def _between(lo, hi, t, columns, centers, out):
             sums[i] = of_sum(sums[i])  # type: ignore[name-defined]  # noqa: F821
 
 
-def lift(scalar: Callable[..., float], of_sum: Callable[..., float] = as_it_is, lines: Lines | None = None) -> Lifted:
+def lift(
+    scalar: Callable[..., float], of_sum: Callable[..., float] = as_it_is, lines: Lines | None = None, name: str = "d"
+) -> Lifted:
     """The kernels of Σ_f scalar(x_f, c_f), or of a function of the sum that never falls as the sum rises.
 
     Parameters
@@ -156,6 +159,8 @@ def lift(scalar: Callable[..., float], of_sum: Callable[..., float] = as_it_is, 
     lines : function, optional
         ``lines(centers)`` returns slopes and offsets (k, d): scalar(x, c) is slope · x + offset, and what does not
         depend on c.
+    name : str
+        What error messages call the divergence.
     """
     variant = f"{fingerprint(scalar)[:16]}{fingerprint(of_sum)[:8]}"
     scope = {**globals(), "scalar": _compiled(scalar, variant), "of_sum": _compiled(of_sum, variant)}
@@ -166,25 +171,50 @@ def lift(scalar: Callable[..., float], of_sum: Callable[..., float] = as_it_is, 
 
     def nearest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
         if lines is None:
-            by_label(cut(len(X), COSTLY * centers.size), X, _columns(centers), labels)
+            with _told_apart(name):
+                by_label(cut(len(X), COSTLY * centers.size), X, _columns(centers), labels)
             return
-        slopes, offsets = lines(centers)
+        slopes, offsets = _as_lines(lines(read_only(centers)), centers.shape)
         steepest = np.append(np.abs(slopes).max(axis=0), np.abs(offsets).sum(axis=1).max())
         work = cut(len(X), centers.size + COSTLY * X.shape[1])
-        by_line(work, X, _columns(slopes), offsets.sum(axis=1), steepest, read_only(centers), labels)
+        with _told_apart(name):
+            by_line(work, X, _columns(slopes), offsets.sum(axis=1), steepest, read_only(centers), labels)
 
     def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -> np.ndarray:
         out, own = np.empty(len(X)), np.atleast_1d(np.asarray(labels, np.int32))
-        to_one(cut(len(X), COSTLY * X.shape[1]), X, read_only(centers), read_only(own), out)
+        with _told_apart(name):
+            to_one(cut(len(X), COSTLY * X.shape[1]), X, read_only(centers), read_only(own), out)
         return out
 
     def between(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
         out = np.empty((len(centers), len(X)))
-        to_all(cut(len(centers), COSTLY * X.size), _columns(X), read_only(centers), out)
+        with _told_apart(name):
+            to_all(cut(len(centers), COSTLY * X.size), _columns(X), read_only(centers), out)
         return out
 
     known = f"{fingerprint(scalar, known=True)[:32]}{fingerprint(of_sum, known=True)[:32]}"
     return Lifted(nearest, distances_to, between, str(getattr(scalar, "__module__", "")), known)
+
+
+@contextlib.contextmanager
+def _told_apart(name: str) -> Iterator[None]:
+    """Raise TypeError that names the divergence where Numba can't compile its functions."""
+    try:
+        yield
+    except NumbaError as error:
+        raise TypeError(f"divergence {name!r} can't be compiled: d(x, c) must return a float, as of_sum must, and use "
+                        f"only what Numba supports; {str(error).strip()}") from error  # fmt: skip
+
+
+def _as_lines(given: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """What ``lines`` returned, as float64 arrays of the shape (k, d) of the centers; compiled code relies on it."""
+    if not (isinstance(given, (tuple, list, np.ndarray)) and len(given) == 2):
+        raise TypeError(f"lines returned {type(given).__name__}; it must return slopes and offsets, two arrays")
+    slopes, offsets = (np.asarray(each, np.float64) for each in given)
+    if not slopes.shape == offsets.shape == shape:
+        raise ValueError(f"lines returned slopes of shape {slopes.shape} and offsets of shape {offsets.shape}; "
+                         f"they must have that of the centers, {shape}")  # fmt: skip
+    return slopes, offsets
 
 
 def _columns(array: np.ndarray) -> np.ndarray:

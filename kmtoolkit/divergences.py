@@ -11,6 +11,7 @@ import numpy as np
 from kmtoolkit.kernels.arithmetic import EPS, NOISE
 from kmtoolkit.kernels.directions import directions
 from kmtoolkit.kernels.lift import Lifted, totals
+from kmtoolkit.kernels.threads import sharing_threads
 from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean, Step
 from kmtoolkit.problem import Door, Problem, State, read_only
 
@@ -18,6 +19,7 @@ __all__ = ["Cosine", "Divergence", "Domain", "LiftedDivergence", "known_objectiv
 
 BLOCK_NUMBERS = 1 << 20  # entries of X that are looked at together
 INTERIOR = 2.0**-40  # how near centers come to an end of the domain, in proportion to the column's values
+SAME = 1e-6  # how far a divergence may be from 0 where x = c, relative to a column's 1 and the largest divergence
 SIMPLEX_SLACK = 1e-5  # what the sum of a row may differ from 1
 
 
@@ -221,7 +223,20 @@ class LiftedDivergence(Divergence):
         self.domain.check(door.X, "X", self.name)
         entered = LiftedDivergence(self.name, self.kernels, self.domain, self.bregman)
         entered.low, entered.high = self.domain.interior(door.box)
+        if not self.lasting:
+            entered.check_zero(door.problem.X)
         return entered, door
+
+    def check_zero(self, X: np.ndarray) -> None:
+        """Refuse a divergence of the first row of X (n, d) from itself that is not 0 but for rounding."""
+        center = X[:1].astype(np.float64)
+        self.project(center)
+        if (center == X[:1]).all():  # else at an end of the domain, where no center may be
+            with sharing_threads(None):
+                apart = self.measure(X, center, 0)
+            if apart[0] > SAME * (X.shape[1] + apart.max()):
+                raise ValueError(f"divergence {self.name!r} is {float(apart[0])!r} from row {_spell(X[0])} to itself; "
+                                 "d(x, c) must be 0 where x = c")  # fmt: skip
 
     def rows(self, X: np.ndarray) -> np.ndarray:
         """The rows X (n, d) themselves, in the domain."""

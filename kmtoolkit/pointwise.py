@@ -128,8 +128,11 @@ def pointwise(
     Notes
     -----
     The scalar function is compiled into kernels, which are stored on disk under a hash of its code, of all functions
-    that it calls and of all values that it refers to. Decisions are canonical: the divergence is added up in float64
-    in the order of the columns, and equal ones go to the lower index. O(n k d) time, O(k d) memory, in parallel.
+    that it calls and of all values that it refers to. Where one of them may hide something, as an object of a class
+    may, they are compiled anew in each process. A result keeps the divergence that it was fitted with.
+
+    Decisions are canonical: the divergence is added up in float64 in the order of the columns, and equal ones go to
+    the lower index. O(n k d) time, O(k d) memory, in parallel.
 
     Examples
     --------

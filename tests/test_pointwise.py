@@ -185,6 +185,10 @@ def test_wrong_lines_are_found_out():
             lambda x, c: x - c,
             "divergence 'test-bad' is -.* from row .* to the center .*; it must be finite and at least 0",
         ),
+        (
+            lambda x, c: abs(x - c) + 1,
+            r"divergence 'test-bad' is 1.0 from row \(1\) to itself; d\(x, c\) must be 0 where x = c",
+        ),
         (lambda x, c: (x - c) / (x - x), "divergence 'test-bad' is (nan|inf|-inf) from row"),
     ],
 )

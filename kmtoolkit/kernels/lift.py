@@ -42,7 +42,7 @@ FIXED = (
     "numba",
 )  # what Numba compiles them to depends on Numba alone
 LOADS = ("LOAD_GLOBAL", "LOAD_NAME")
-UNKNOWN = "unknown"  # how a part begins that something may hide behind
+UNKNOWN = "?"  # how a part begins that something may hide behind; no name does
 
 
 class Lifted(NamedTuple):
@@ -288,8 +288,9 @@ def _parts(value: Any, seen: dict[int, Any], jitted: bool = False) -> Iterator[s
 
 def _place(value: Any) -> str:
     """Where a function or type that belongs to a known version of a module is found; empty if that is nowhere."""
-    if isinstance(value, np.ufunc):
-        return f"numpy.{value.__name__}" if getattr(np, value.__name__, None) is value else ""
+    if type(value) is np.ufunc:
+        name = str(value.__name__)
+        return f"numpy.{name}" if getattr(np, name, None) is value else ""
     if type(value).__module__.startswith("numba.core.types."):
         return repr(value)
     module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", getattr(value, "__name__", None))
@@ -316,8 +317,8 @@ def _code(
     """Code, the globals that it loads, and all that it may find in modules, and in modules inside them."""
     yield repr((code.co_code, code.co_exceptiontable, code.co_varnames, code.co_argcount, code.co_names))
     loaded = {i.argval: scope[i.argval] for i in dis.get_instructions(code) if i.opname in LOADS and i.argval in scope}
-    reached = [*modules, *(value for value in loaded.values() if isinstance(value, types.ModuleType))]
-    for module in reached:
+    reached: list[Any] = [*modules, *(value for value in loaded.values() if isinstance(value, types.ModuleType))]
+    for module in reached:  # which grows meanwhile
         found = {name: getattr(module, name) for name in code.co_names if hasattr(module, name)}
         reached += [each for each in found.values() if isinstance(each, types.ModuleType) and each not in reached]
         for name, value in found.items():

@@ -2,6 +2,7 @@
 
 import difflib
 import math
+import sys
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -10,13 +11,15 @@ import numpy as np
 from kmtoolkit.kernels.arithmetic import EPS, NOISE
 from kmtoolkit.kernels.directions import directions
 from kmtoolkit.kernels.lift import Lifted, totals
+from kmtoolkit.kernels.threads import sharing_threads
 from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean, Step
 from kmtoolkit.problem import Door, Problem, State, read_only
 
-__all__ = ["Cosine", "Divergence", "Domain", "LiftedDivergence", "known_objective", "unit_rows"]
+__all__ = ["Cosine", "Divergence", "Domain", "LiftedDivergence", "known_objective", "same_divergence", "unit_rows"]
 
 BLOCK_NUMBERS = 1 << 20  # entries of X that are looked at together
 INTERIOR = 2.0**-40  # how near centers come to an end of the domain, in proportion to the column's values
+SAME = 1e-6  # how far a divergence may be from 0 where x = c, relative to a column's 1 and the largest divergence
 SIMPLEX_SLACK = 1e-5  # what the sum of a row may differ from 1
 
 
@@ -205,16 +208,36 @@ class LiftedDivergence(Divergence):
         self.name, self.kernels, self.domain, self.bregman = name, kernels, domain, bregman
         self.low: Any = -math.inf
         self.high: Any = math.inf
+        self.lasting = kernels.home.startswith("kmtoolkit.")
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return known_objective, (self.name,)
+        if self.lasting:
+            return known_objective, (self.name,)
+        return same_divergence, (self.name, self.kernels.fingerprint, sys.version_info[:2])
+
+    def of_assigner(self, assigner: Any) -> SquaredEuclidean:
+        """The divergence of an assigner that was made for one, even if the name has been declared anew since."""
+        return getattr(assigner, "divergence", self)
 
     def enter(self, door: Door) -> tuple["LiftedDivergence", Door]:
         """The divergence with the interior of its domain, for rows that are in it."""
         self.domain.check(door.X, "X", self.name)
         entered = LiftedDivergence(self.name, self.kernels, self.domain, self.bregman)
         entered.low, entered.high = self.domain.interior(door.box)
+        if not self.lasting:
+            entered.check_zero(door.problem.X)
         return entered, door
+
+    def check_zero(self, X: np.ndarray) -> None:
+        """Refuse a divergence of the first row of X (n, d) from itself that is not 0 but for rounding."""
+        center = X[:1].astype(np.float64)
+        self.project(center)
+        if (center == X[:1]).all():  # else at an end of the domain, where no center may be
+            with sharing_threads(None):
+                apart = self.measure(X, center, 0)
+            if apart[0] > SAME * (X.shape[1] + apart.max()):
+                raise ValueError(f"divergence {self.name!r} is {float(apart[0])!r} from row {_spell(X[0])} to itself; "
+                                 "d(x, c) must be 0 where x = c")  # fmt: skip
 
     def rows(self, X: np.ndarray) -> np.ndarray:
         """The rows X (n, d) themselves, in the domain."""
@@ -330,3 +353,16 @@ def known_objective(name: str) -> SquaredEuclidean:
         hint = f"did you mean {near[0]!r}?" if near else "import the module that declares it"
         raise ValueError(f"unknown objective {name!r}; {hint}")
     return OBJECTIVES[name]
+
+
+def same_divergence(name: str, fingerprint: str, version: tuple[int, int]) -> SquaredEuclidean:
+    """The divergence of a name, for unpickling; ValueError if it is declared by another function here.
+
+    Functions that another version of Python compiled can't be compared.
+    """
+    objective = known_objective(name)
+    kernels = getattr(objective, "kernels", None)
+    if version == sys.version_info[:2] and getattr(kernels, "fingerprint", None) != fingerprint:
+        raise ValueError(f"divergence {name!r} is declared by another function here than where it was pickled; "
+                         "declare it by the same function, or fit again")  # fmt: skip
+    return objective

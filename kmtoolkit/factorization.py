@@ -374,8 +374,12 @@ def _labels_of(Z: Any, points: str) -> tuple[np.ndarray, int]:
         raise ValueError(f"points is {points!r}; it must be 'rows' or 'columns'")
     if not sparse.issparse(Z):
         Z = as_numbers(Z, "Z")
-        if Z.ndim != 2:
-            raise ValueError(f"Z has {Z.ndim} dimensions; it must have 2, points by clusters or clusters by points")
+    elif Z.dtype.kind not in "biuf":
+        raise TypeError(f"Z has dtype {Z.dtype}; it must be real numbers (float, int or bool)")
+    if Z.ndim != 2:
+        raise ValueError(f"Z has {Z.ndim} dimensions; it must have 2, points by clusters or clusters by points")
+    if Z.dtype == np.float16:  # which SciPy has no sparse arrays of
+        Z = Z.astype(np.float32)
     by_points = sparse.csr_array(Z if points == "rows" else Z.T)
     if not by_points.has_canonical_format:
         by_points = by_points.copy()
@@ -394,8 +398,8 @@ def _labels_of(Z: Any, points: str) -> tuple[np.ndarray, int]:
     return by_points.indices.astype(np.int32, copy=False), by_points.shape[1]
 
 
-def _as_centers(M: Any, k: int, d: int | None, points: str) -> np.ndarray:
-    """M with centers in rows (k, d) float64, checked."""
+def _as_centers(M: Any, k: int, d: int | None, points: str, largest: float = math.inf) -> np.ndarray:
+    """M with centers in rows (k, d) float64, checked; no magnitude may be above ``largest``."""
     array = np.asarray(as_numbers(M, "M"), np.float64)
     centers = np.ascontiguousarray(array if points == "rows" or array.ndim != 2 else array.T)
     if centers.ndim != 2 or len(centers) != k or d not in (None, centers.shape[1]):
@@ -404,23 +408,29 @@ def _as_centers(M: Any, k: int, d: int | None, points: str) -> np.ndarray:
     if not np.isfinite(array).all():
         i, j = map(int, np.argwhere(~np.isfinite(array))[0])
         raise ValueError(f"M has {float(array[i, j])!r} at row {i}, column {j}; entries must be finite")
+    if (size := float(np.abs(centers).max(initial=0.0))) > largest:
+        raise ValueError(
+            f"M has values up to {size:.3g}, whose squared distances overflow; keep them below {largest:.3g}"
+        )
     return centers
 
 
 def _parts(X: Any, M: Any, Z: Any, points: str) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Points in rows (n, d), centers in rows (k, d) and labels (n,), checked."""
-    rows, labels, k = _of_points(X, Z, points)
-    return rows, _as_centers(M, k, rows.shape[1], points), labels
+    rows, labels, k, largest = _of_points(X, Z, points)
+    return rows, _as_centers(M, k, rows.shape[1], points, largest), labels
 
 
-def _of_points(X: Any, Z: Any, points: str) -> tuple[np.ndarray, np.ndarray, int]:
-    rows = admit(_as_rows(X, points), 1).problem.X
+def _of_points(X: Any, Z: Any, points: str) -> tuple[np.ndarray, np.ndarray, int, float]:
+    """Points in rows (n, d), labels (n,), k, and the largest magnitude of centers, checked."""
+    door = admit(_as_rows(X, points), 1)
+    rows = door.problem.X
     labels, k = _labels_of(Z, points)
     if len(labels) != len(rows):
         raise ValueError(
             f"Z is for {len(labels)} points, but X has {len(rows)}; with points={points!r} they are {points}"
         )
-    return rows, labels, k
+    return rows, labels, k, door.largest
 
 
 def _indicator(labels: np.ndarray, k: int) -> Any:
@@ -431,7 +441,7 @@ def _indicator(labels: np.ndarray, k: int) -> Any:
 
 def _projected(X: Any, Z: Any, points: str) -> tuple[np.ndarray, Any, np.ndarray]:
     """Points in rows (n, d), Z with points in rows (n, k), and (ZᵀZ)⁻¹ZᵀX (k, d), about a point of each cluster."""
-    rows, labels, k = _of_points(X, Z, points)
+    rows, labels, k, _ = _of_points(X, Z, points)
     indicator = _indicator(labels, k)
     sizes = np.bincount(labels, minlength=k)
     if not sizes.all():

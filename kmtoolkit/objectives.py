@@ -41,6 +41,7 @@ class SquaredEuclidean:
 
     name = "squared-euclidean"
     bregman = True  # whether the mean of a cluster is the center that lowers F most
+    lasting = True  # whether its name stands for it for good
 
     def of_assigner(self, assigner: Any) -> "SquaredEuclidean":
         """The objective with the hyper-parameters of an assigner, if there are any."""

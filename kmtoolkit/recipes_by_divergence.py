@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from kmtoolkit.divergences import known_objective
+from kmtoolkit.errors import check_choice
 from kmtoolkit.objectives import OBJECTIVES
 from kmtoolkit.result import Result
 from kmtoolkit.solver import Solver
@@ -146,10 +146,15 @@ def bregman_kmeans(
     >>> km.bregman_kmeans(counts, 2, divergence="generalized-i", rng=0, n_init=4).sizes.tolist()
     [2, 2]
     """
+    known = tuple(each.name for each in OBJECTIVES.values() if each.bregman)
+    if not (isinstance(divergence, str) or callable(divergence)):
+        raise TypeError(f"divergence is {divergence!r} of type {type(divergence).__name__}; it must be an assigner or "
+                        f"one of {', '.join(map(repr, known))}")  # fmt: skip
     if isinstance(divergence, str):
-        if not known_objective(divergence).bregman:
-            others = ", ".join(repr(each.name) for each in OBJECTIVES.values() if each.bregman)
+        if divergence in OBJECTIVES and divergence not in known:
+            others = ", ".join(map(repr, known))
             raise ValueError(f"divergence is {divergence!r}, whose best centers are not means; choose one of {others}")
+        check_choice("divergence", divergence, known)
         divergence = "auto" if divergence == "squared-euclidean" else divergence
     solver = Solver(**{"assign": divergence, "update": "mean"} | options)
     return solver.fit(X, k, sample_weight=sample_weight, init_centers=init_centers)

@@ -256,7 +256,8 @@ def _result(
         labels[~door.present] = books.label(read_only(door.X[~door.present]))
         not_nearest = np.flatnonzero(door.present)[not_nearest]
     kind: type[Result] = Result
-    more: dict[str, Any] = {} if objective is OBJECTIVES.get(objective.name) else {"objective_model": objective}
+    named = objective is OBJECTIVES.get(objective.name) and objective.lasting
+    more: dict[str, Any] = {} if named else {"objective_model": objective}
     if isinstance(books, SoftBooks):
         kind, more = SoftResult, {"weights": books.state.weights, "objective_model": books.objective}
     if isinstance(books, SoftBooks) and isinstance(books.objective, GaussianMixture):

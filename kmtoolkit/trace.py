@@ -77,7 +77,8 @@ class Trace:
         the largest rise.
     rebuild_error : float
         The difference between the first objective as measured at the start and as rebuilt from the end, relative
-        to the sum of the magnitudes of all terms that went into it: how exact the books were; 0 if not certified.
+        to the sum of the magnitudes of all terms that went into it: how exact the books were; 0 if not certified,
+        or if all of them are no more than rounding may make.
 
     Examples
     --------
@@ -227,5 +228,5 @@ class Recorder:
         terms, error = abs(first) + self.terms, 0.0
         if self.certified:
             columns["objective"] = objective[::-1]
-            error = abs(objective[-1] - first) / terms if terms > 0 else 0.0
+            error = abs(objective[-1] - first) / terms if terms > sum(columns["noise"]) else 0.0
         return Trace(columns, self.certified, self.largest_rise, error)

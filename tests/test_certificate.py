@@ -329,3 +329,12 @@ def test_the_rebuilt_trace_starts_where_the_fit_started(problem, seed):
     scale = 1e-26 * weights.sum() * float(np.abs(X).max()) ** 2
     assert result.trace.objective[0] == pytest.approx(first, rel=1e-11, abs=scale)
     assert result.trace.rebuild_error <= 1e-13
+
+
+@pytest.mark.parametrize("divergence", ["generalized-i", "itakura-saito"])
+def test_the_rebuilt_trace_is_right_where_all_of_it_is_rounding(divergence):
+    """Each row has a center of its own, and the weighted mean of one row may be a rounding away from it."""
+    X, w = np.random.default_rng(0).uniform(0.1, 2.0, (2, 12, 3))
+    result = km.bregman_kmeans(X, 12, divergence=divergence, sample_weight=w[:, 0], rng=0)
+    assert 0 < result.objective < 1e-28
+    assert result.trace.rebuild_error == 0

@@ -302,11 +302,24 @@ def test_wrong_pairs_are_refused_with_partners_that_fit(assign, update, message)
             "manhattan",
             "divergence is 'manhattan', whose best centers are not means; choose one of 'squared-euclidean', ",
         ),
-        ("itakura", "unknown objective 'itakura'; did you mean 'itakura-saito'?"),
+        (
+            "itakura",
+            "divergence is 'itakura'; it must be one of 'squared-euclidean', .*; did you mean 'itakura-saito'?",
+        ),
+        ("auto", "divergence is 'auto'; it must be one of 'squared-euclidean', "),
+        ("gaussian-mixture", "divergence is 'gaussian-mixture'; it must be one of 'squared-euclidean', "),
     ],
 )
 def test_divergences_that_are_none_of_bregmans(divergence, message):
     with pytest.raises(ValueError, match=message):
+        km.bregman_kmeans(IRIS, 3, divergence=divergence)
+
+
+@pytest.mark.parametrize("divergence", [None, 3, ["kl"], IRIS])
+def test_what_is_no_divergence(divergence):
+    with pytest.raises(
+        TypeError, match=r"(?s)divergence is .* of type .*; it must be an assigner or one of 'squared-e"
+    ):
         km.bregman_kmeans(IRIS, 3, divergence=divergence)
 
 

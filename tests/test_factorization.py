@@ -199,6 +199,25 @@ def test_bad_indicators_are_named(Z, message):
         f.check_indicator(Z)
 
 
+def test_centers_are_bounded_as_points_are():
+    X, Z = [[1.0], [3.0]], [[1], [1]]
+    for function in (f.residual, f.sum_of_distances, f.trace_terms, f.gradient, f.explained_variance):
+        with pytest.raises(
+            ValueError, match=r"M has values up to 1e\+300, whose squared distances overflow; keep them"
+        ):
+            function(X, [[-1e300]], Z)
+    assert f.reconstruct([[1e300]], Z).tolist() == [[1e300]] * 2  # of which nothing is squared
+
+
+def test_types_of_indicators():
+    with pytest.raises(TypeError, match=r"Z has dtype complex128; it must be real numbers \(float, int or bool\)"):
+        f.check_indicator(sparse.eye_array(2, dtype=complex))
+    with pytest.raises(ValueError, match="Z has 1 dimensions; it must have 2"):
+        f.check_indicator(sparse.coo_array(np.ones(2)))
+    for dtype in (np.float16, np.float32, np.int8, np.bool_):
+        assert f.check_indicator(np.eye(2, dtype=dtype)).tolist() == [1, 1]
+
+
 def test_shapes_that_do_not_fit_are_named():
     X, M, Z = [[1.0], [3.0]], [[2.0]], [[1], [1]]
     with pytest.raises(ValueError, match=r"M has shape \(1, 2\); for this Z and X it must be \(1, 1\)"):

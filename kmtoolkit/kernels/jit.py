@@ -11,12 +11,13 @@ from typing import Any
 import numba
 import numpy as np
 from numba.core.caching import NullCache
+from numba.core.errors import NumbaError
 
 from kmtoolkit.kernels.cache import disk_cache
 
 __all__ = [
-    "COMPILED", "current_threads", "inlined", "inlined_unstored", "int64", "jit", "launch", "layer", "most_threads",
-    "parallel_jit", "plain_python", "prange", "read_only", "threads_of_numba",
+    "COMPILED", "NumbaError", "current_threads", "inlined", "inlined_unstored", "int64", "jit", "launch", "layer",
+    "most_threads", "parallel_jit", "plain_python", "prange", "read_only", "threads_of_numba",
 ]  # fmt: skip
 
 prange, int64 = numba.prange, numba.int64

@@ -6,12 +6,19 @@ canonical decision: its inner loop runs over centers, where vectors change no su
 
 The kernels are made of templates, which find the scalar function among their globals. Their names have a hash of its
 code, of all functions that it calls, and of all values that it refers to: they are stored on disk under it, so an edit
-is never missed, and linked by it. Numba tells functions of one name apart by a number that is unique in a process only,
-so of two that were stored by different processes, and are loaded by a third, one might be linked in place of the other.
+is never missed, and linked by it. Where a value may hide something, as an object of a class may, the hash is of that
+time alone, and the kernels are compiled anew in each process.
+
+Numba tells functions of one name apart by a number that is unique in a process only, so of two that were stored by
+different processes, and are loaded by a third, one might be linked in place of the other.
 """
 
+import contextlib
+import dis
 import hashlib
+import sys
 import types
+import uuid
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,12 +26,23 @@ import numpy as np
 
 from kmtoolkit.kernels.arithmetic import add_exact, merge_pairs
 from kmtoolkit.kernels.grid import cut, sweep
-from kmtoolkit.kernels.jit import inlined, inlined_unstored, read_only
+from kmtoolkit.kernels.jit import NumbaError, inlined, inlined_unstored, read_only
 
 __all__ = ["Lifted", "as_it_is", "fingerprint", "lift", "totals"]
 
 Lines = Callable[[np.ndarray], tuple[np.ndarray, np.ndarray]]
 COSTLY = 2  # operations that a scalar divergence stands for
+PLAIN = (bool, int, float, complex, str, bytes, type(None), type(Ellipsis))  # whose repr tells all
+FIXED = (
+    "builtins",
+    "math",
+    "cmath",
+    "operator",
+    "numpy",
+    "numba",
+)  # what Numba compiles them to depends on Numba alone
+LOADS = ("LOAD_GLOBAL", "LOAD_NAME")
+UNKNOWN = "?"  # how a part begins that something may hide behind; no name does
 
 
 class Lifted(NamedTuple):
@@ -33,6 +51,8 @@ class Lifted(NamedTuple):
     nearest: Callable[[np.ndarray, np.ndarray, np.ndarray], None]
     distances_to: Callable[[np.ndarray, np.ndarray, np.ndarray | int], np.ndarray]
     between: Callable[[np.ndarray, np.ndarray], np.ndarray]
+    home: str  # the module of the scalar function
+    fingerprint: str  # of all that is known of it
 
 
 @inlined
@@ -127,7 +147,9 @@ def _between(lo, hi, t, columns, centers, out):
             sums[i] = of_sum(sums[i])  # type: ignore[name-defined]  # noqa: F821
 
 
-def lift(scalar: Callable[..., float], of_sum: Callable[..., float] = as_it_is, lines: Lines | None = None) -> Lifted:
+def lift(
+    scalar: Callable[..., float], of_sum: Callable[..., float] = as_it_is, lines: Lines | None = None, name: str = "d"
+) -> Lifted:
     """The kernels of Σ_f scalar(x_f, c_f), or of a function of the sum that never falls as the sum rises.
 
     Parameters
@@ -137,6 +159,8 @@ def lift(scalar: Callable[..., float], of_sum: Callable[..., float] = as_it_is, 
     lines : function, optional
         ``lines(centers)`` returns slopes and offsets (k, d): scalar(x, c) is slope · x + offset, and what does not
         depend on c.
+    name : str
+        What error messages call the divergence.
     """
     variant = f"{fingerprint(scalar)[:16]}{fingerprint(of_sum)[:8]}"
     scope = {**globals(), "scalar": _compiled(scalar, variant), "of_sum": _compiled(of_sum, variant)}
@@ -147,24 +171,50 @@ def lift(scalar: Callable[..., float], of_sum: Callable[..., float] = as_it_is, 
 
     def nearest(X: np.ndarray, centers: np.ndarray, labels: np.ndarray) -> None:
         if lines is None:
-            by_label(cut(len(X), COSTLY * centers.size), X, _columns(centers), labels)
+            with _told_apart(name):
+                by_label(cut(len(X), COSTLY * centers.size), X, _columns(centers), labels)
             return
-        slopes, offsets = lines(centers)
+        slopes, offsets = _as_lines(lines(read_only(centers)), centers.shape)
         steepest = np.append(np.abs(slopes).max(axis=0), np.abs(offsets).sum(axis=1).max())
         work = cut(len(X), centers.size + COSTLY * X.shape[1])
-        by_line(work, X, _columns(slopes), offsets.sum(axis=1), steepest, read_only(centers), labels)
+        with _told_apart(name):
+            by_line(work, X, _columns(slopes), offsets.sum(axis=1), steepest, read_only(centers), labels)
 
     def distances_to(X: np.ndarray, centers: np.ndarray, labels: np.ndarray | int) -> np.ndarray:
         out, own = np.empty(len(X)), np.atleast_1d(np.asarray(labels, np.int32))
-        to_one(cut(len(X), COSTLY * X.shape[1]), X, read_only(centers), read_only(own), out)
+        with _told_apart(name):
+            to_one(cut(len(X), COSTLY * X.shape[1]), X, read_only(centers), read_only(own), out)
         return out
 
     def between(X: np.ndarray, centers: np.ndarray) -> np.ndarray:
         out = np.empty((len(centers), len(X)))
-        to_all(cut(len(centers), COSTLY * X.size), _columns(X), read_only(centers), out)
+        with _told_apart(name):
+            to_all(cut(len(centers), COSTLY * X.size), _columns(X), read_only(centers), out)
         return out
 
-    return Lifted(nearest, distances_to, between)
+    known = f"{fingerprint(scalar, known=True)[:32]}{fingerprint(of_sum, known=True)[:32]}"
+    return Lifted(nearest, distances_to, between, str(getattr(scalar, "__module__", "")), known)
+
+
+@contextlib.contextmanager
+def _told_apart(name: str) -> Iterator[None]:
+    """Raise TypeError that names the divergence where Numba can't compile its functions."""
+    try:
+        yield
+    except NumbaError as error:
+        raise TypeError(f"divergence {name!r} can't be compiled: d(x, c) must return a float, as of_sum must, and use "
+                        f"only what Numba supports; {str(error).strip()}") from error  # fmt: skip
+
+
+def _as_lines(given: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """What ``lines`` returned, as float64 arrays of the shape (k, d) of the centers; compiled code relies on it."""
+    if not (isinstance(given, (tuple, list, np.ndarray)) and len(given) == 2):
+        raise TypeError(f"lines returned {type(given).__name__}; it must return slopes and offsets, two arrays")
+    slopes, offsets = (np.asarray(each, np.float64) for each in given)
+    if not slopes.shape == offsets.shape == shape:
+        raise ValueError(f"lines returned slopes of shape {slopes.shape} and offsets of shape {offsets.shape}; "
+                         f"they must have that of the centers, {shape}")  # fmt: skip
+    return slopes, offsets
 
 
 def _columns(array: np.ndarray) -> np.ndarray:
@@ -187,52 +237,102 @@ def _variant(template: Any, scope: dict[str, Any], variant: str) -> Any:
     return function
 
 
-def fingerprint(function: Callable[..., Any]) -> str:
-    """A hash of all that the result of a function depends on, modules of others apart."""
+def fingerprint(function: Callable[..., Any], known: bool = False) -> str:
+    """A hash of all that the result of a function depends on, NumPy, Numba and the standard modules apart.
+
+    It never comes again if the function refers to something that may change unseen, unless only what is known counts.
+    """
     digest = hashlib.sha256()
-    for part in _parts(function, set()):
-        digest.update(part.encode())
+    for part in _parts(function, {}):
+        digest.update(f"{len(part)}:{part}".encode())
+        if part.startswith(UNKNOWN) and not known:
+            digest.update(uuid.uuid4().bytes)
     return digest.hexdigest()
 
 
-def _parts(value: Any, seen: set[int]) -> Iterator[str]:
-    """Code and values that a function, or what it refers to, is made of."""
-    if hasattr(value, "py_func"):
-        yield repr(sorted(getattr(value, "targetoptions", {}).items()))
-        value = value.py_func
+def _parts(value: Any, seen: dict[int, Any], jitted: bool = False) -> Iterator[str]:
+    """Code and values that a function, or what it refers to, is made of; ``jitted`` tells that a function is."""
     if id(value) in seen:
-        return
-    if isinstance(value, types.FunctionType):
-        seen.add(id(value))
-        yield repr(value.__defaults__)
-        for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
-            yield name
-            yield from _parts(cell.cell_contents, seen)
-        yield from _code(value.__code__, value.__globals__, seen, value.__doc__)
-    elif isinstance(value, np.ndarray):
+        yield f"again {list(seen).index(id(value))}"
+    elif type(value) in PLAIN or isinstance(value, (np.number, np.bool_, np.dtype)):
+        yield f"{type(value).__name__} {value!r}"
+    elif isinstance(value, (tuple, list, dict)):
+        if not isinstance(value, tuple):
+            seen[id(value)] = value
+        yield f"{type(value).__name__} {len(value)} {getattr(value, '_fields', ())}"
+        for each in (*value.keys(), *value.values()) if isinstance(value, dict) else value:
+            yield from _parts(each, seen)
+    elif isinstance(value, np.ndarray) and not value.dtype.hasobject:
         yield f"{value.dtype}{value.shape}{hashlib.sha256(value.tobytes()).hexdigest()}"
     elif isinstance(value, types.ModuleType):
         yield value.__name__
+    elif place := _place(value):
+        yield place
+    elif isinstance(value, types.FunctionType):
+        if seen and not jitted:  # Numba knows it by what is declared elsewhere
+            yield f"{UNKNOWN} {value.__qualname__}"
+        seen[id(value)] = value
+        yield from _parts((value.__defaults__, value.__kwdefaults__), seen)
+        cells = dict(zip(value.__code__.co_freevars, (c.cell_contents for c in value.__closure__ or ()), strict=True))
+        for name, content in cells.items():
+            yield name
+            yield from _parts(content, seen)
+        modules = [content for content in cells.values() if isinstance(content, types.ModuleType)]
+        yield from _code(value.__code__, value.__globals__, modules, seen, value.__doc__)
+    elif isinstance(function := getattr(getattr(value, "_dispatcher", value), "py_func", None), types.FunctionType):
+        yield from _options(value)
+        yield from _parts(function, seen, jitted=True)
     else:
-        yield repr(value)
+        yield f"{UNKNOWN} {type(value).__qualname__}"
 
 
-def _code(code: types.CodeType, scope: dict[str, Any], seen: set[int], doc: str | None = None) -> Iterator[str]:
-    yield code.co_code.hex()
+def _place(value: Any) -> str:
+    """Where a function or type that belongs to a known version of a module is found; empty if that is nowhere."""
+    if type(value) is np.ufunc:
+        name = str(value.__name__)
+        return f"numpy.{name}" if getattr(np, name, None) is value else ""
+    if type(value).__module__.startswith("numba.core.types."):
+        return repr(value)
+    module, path = getattr(value, "__module__", None), getattr(value, "__qualname__", getattr(value, "__name__", None))
+    if not (isinstance(module, str) and isinstance(path, str) and module.split(".")[0] in FIXED):
+        return ""
+    found: Any = sys.modules.get(module)
+    for name in path.split("."):
+        found = getattr(found, name, None)
+    return f"{module}.{path}" if found is value else ""
+
+
+def _options(jitted: Any) -> Iterator[str]:
+    """How a function is compiled: options, types that are given, and signatures where no others may be added."""
+    compiler = getattr(jitted, "_dispatcher", jitted)
+    yield repr(sorted(getattr(compiler, "targetoptions", {}).items()))
+    yield repr(sorted(getattr(compiler, "locals", {}).items()))
+    yield repr(getattr(jitted, "types", ())) if getattr(jitted, "_frozen", False) else ""
+    yield repr(list(compiler.overloads)) if not getattr(compiler, "_can_compile", True) else ""
+
+
+def _code(
+    code: types.CodeType, scope: dict[str, Any], modules: list[Any], seen: dict[int, Any], doc: str | None = None
+) -> Iterator[str]:
+    """Code, the globals that it loads, and all that it may find in modules, and in modules inside them."""
+    yield repr((code.co_code, code.co_exceptiontable, code.co_varnames, code.co_argcount, code.co_names))
+    loaded = {i.argval: scope[i.argval] for i in dis.get_instructions(code) if i.opname in LOADS and i.argval in scope}
+    reached: list[Any] = [*modules, *(value for value in loaded.values() if isinstance(value, types.ModuleType))]
+    for module in reached:  # which grows meanwhile
+        found = {name: getattr(module, name) for name in code.co_names if hasattr(module, name)}
+        reached += [each for each in found.values() if isinstance(each, types.ModuleType) and each not in reached]
+        for name, value in found.items():
+            yield f"{module.__name__}.{name}"
+            yield from _parts(value, seen)
+    for name, value in loaded.items():
+        yield name
+        yield from _parts(value, seen)
     without = (None, *code.co_consts[1:]) if doc is not None else code.co_consts  # a docstring comes first
     for constant in without:
         if isinstance(constant, types.CodeType):
-            yield from _code(constant, scope, seen)
+            yield from _code(constant, scope, reached, seen)
         else:
-            yield repr(constant)
-    modules = [scope[name] for name in code.co_names if isinstance(scope.get(name), types.ModuleType)]
-    for name in code.co_names:
-        yield name
-        if name in scope:
-            yield from _parts(scope[name], seen)
-        for module in modules:
-            if hasattr(module, name):
-                yield from _parts(getattr(module, name), seen)
+            yield from _parts(constant, seen)
 
 
 @sweep

@@ -21,7 +21,7 @@ def main() -> int:
     skips = [f"{file}: {reason}" for file, reason in SKIP.findall(log)]
     unlisted = [skip for skip in skips if skip not in listed]
     tallies = [tuple(map(int, tally)) for tally in TALLY.findall(log)]
-    enough = all(tried == total and examples >= 20 * total for tried, total, examples in tallies)
+    enough = all(tried == total and examples >= 8 * total for tried, total, examples in tallies)
     complete = "--without-properties" in sys.argv[2:] or (bool(tallies) and enough)
     for skip in skips:
         sys.stdout.write(f"skipped: {skip}\n")

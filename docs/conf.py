@@ -20,9 +20,10 @@ extensions = [
     "sphinx.ext.autosummary",
     "sphinx.ext.doctest",
     "sphinx.ext.mathjax",
+    "sphinx_gallery.gen_gallery",
     "strategies",  # docs/_ext/strategies.py
 ]
-exclude_patterns = ["_build", "_ext", "_templates"]
+exclude_patterns = ["_build", "_ext", "_templates", "gallery"]  # the pages of the scripts are in examples
 templates_path = ["_templates"]
 nitpicky = True
 
@@ -35,6 +36,22 @@ plot_rcparams = {
     "figure.constrained_layout.use": True,
     "figure.facecolor": "white",
     "svg.hashsalt": "kmtoolkit",  # the same file for the same figure
+}
+
+sphinx_gallery_conf = {
+    "examples_dirs": "gallery",
+    "gallery_dirs": "examples",
+    "within_subsection_order": "gallery_style.order",
+    "reset_modules": ("gallery_style.apply",),  # docs/_ext/gallery_style.py
+    "image_srcset": ["2x"],
+    "capture_repr": (),
+    "remove_config_comments": True,
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "notebook_extensions": set(),
+    "show_signature": False,
+    "min_reported_time": 3600,  # no times
+    "write_computation_times": False,
 }
 
 autodoc_typehints = "none"
@@ -51,7 +68,7 @@ html_static_path = ["_static"]
 html_css_files = ["kmtoolkit.css"]
 html_copy_source = False
 html_show_sourcelink = False
-html_sidebars = {"*": [], "api": ["sidebar-nav-bs"], "api/generated/*": ["sidebar-nav-bs"]}
+html_sidebars = {"*": [], "examples/*": [], "api": ["sidebar-nav-bs"], "api/generated/*": ["sidebar-nav-bs"]}
 html_theme_options = {
     "navbar_align": "left",
     "navbar_persistent": ["search-button"],

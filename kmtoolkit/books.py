@@ -198,23 +198,28 @@ class Books:
         for row, cluster in plan:
             self.state.centers[cluster] = self.problem.X[row]
             self.state.labels[row] = cluster
+        self.objective.project(self.state.centers)
         rows, _ = self.proposed()
         work = NO_WORK._replace(distances=len(self.problem.X) * (len(plan) + 1))
         return self.settle(rows)._replace(work=work)
 
     def updated(self, moved_from: dict[str, np.ndarray], value: float) -> Step:
-        """How far F, about ``value``, fell when the centers moved from where they were.
+        """How far F, about ``value``, fell when the centers moved from where they were."""
+        errors = self.mass_error, self.sums_error
+        return self.objective.measured_drop(self.problem, self.state, moved_from["centers"], errors, value)
 
-        The noise takes the rows to lie within sqrt(value / mass) of their center, as they do on the average. Before
-        an updater is accused, it gets the benefit of the row that is farthest.
-        """
-        before, objective, errors = moved_from["centers"], self.objective, (self.mass_error, self.sums_error)
-        step = objective.updated(self.state, before, errors, np.zeros(len(before)), value)
-        if step.drop >= -step.noise:
-            return step
-        reach, labels = np.zeros(len(before)), self.state.labels
-        np.maximum.at(reach, labels, np.sqrt(objective.distances(self.problem.X, before, labels)))
-        return objective.updated(self.state, before, errors, reach, value)
+    def rejoined(self, moved_from: dict[str, np.ndarray]) -> tuple[Step, np.ndarray]:
+        """How far F fell when an updater moved centers and rows together; and the rows that it moved, (m,)."""
+        before = self.objective.cluster_totals(self.problem, moved_from["centers"], self.accepted)
+        rows, largest = self.proposed()
+        if largest >= self.problem.k:
+            raise RuleBroken(f"wrote a label that is none of 0 to {self.problem.k - 1}")
+        with watched(None):  # labels and sums change together, or not at all
+            moved = self.settle(rows, force=True).moved
+        after = self.objective.cluster_totals(self.problem, self.state.centers, self.state.labels)
+        magnitude = float(before[0].sum() + after[0].sum())
+        drop = math.fsum((*before[0], *before[1], *-after[0], *-after[1]))
+        return Step(drop, NOISE * magnitude, magnitude, moved), np.arange(len(self.accepted)) if rows is None else rows
 
     def take_back(self, parameters: dict[str, np.ndarray]) -> None:
         """Return to the accepted labels as they were with these parameters, before any repair made since.
@@ -297,6 +302,7 @@ def ask_for_rows(
         plan.append((row, cluster))
         counts[state.labels[row]] -= 1
         point = X[row : row + 1].astype(np.float64)
+        objective.project(point)
         to_row = objective.distances(X, point, 0)
         to_row[to_row <= objective.floor(X, point, 0)] = 0.0
         np.minimum(d, to_row, out=d)

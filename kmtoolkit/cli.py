@@ -1,10 +1,12 @@
-"""The command line: ``kmtoolkit demo``, ``fit``, ``list``, ``warmup`` and ``check``; it needs the extra ``cli``."""
+"""The command line, ``kmtoolkit demo`` and others; it needs the extra ``cli``."""
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib.util
 import itertools
+import json
 import sys
 import time
 from collections.abc import Callable
@@ -18,6 +20,7 @@ from kmtoolkit import registry
 from kmtoolkit.errors import EmptyClusterError
 from kmtoolkit.files import check_out, read_rows, spell_names, write_result
 from kmtoolkit.kernels.jit import COMPILED
+from kmtoolkit.registry import HARD
 from kmtoolkit.solver import Solver
 
 try:
@@ -25,6 +28,7 @@ try:
     from rich.console import Console
     from rich.markup import escape
 
+    from kmtoolkit.cli_bench import bench
     from kmtoolkit.demo import demo, plain_table
 
     EXTRA = True
@@ -34,6 +38,7 @@ except ImportError:  # importing this module stays possible without the extra; m
 __all__ = ["application", "main"]
 
 PARALLEL_ROWS = 70_000  # enough for every sweep to be shared among threads
+PARALLEL_PAIRS = 1_000  # the same, for sweeps over pairs of rows
 
 
 def main() -> None:
@@ -52,7 +57,7 @@ def application() -> typer.Typer:
     )
     app.callback()(top)
     commands: dict[str, Callable[..., None]] = {"demo": demo, "fit": fit, "list": list_strategies,
-                                               "warmup": warmup, "check": check}  # fmt: skip
+                                               "warmup": warmup, "check": check, "bench": bench}  # fmt: skip
     for name, command in commands.items():
         app.command(name)(_reporting(command))
     return app
@@ -69,7 +74,7 @@ def _reporting(command: Callable[..., None]) -> Callable[..., None]:
             raise
         except KeyboardInterrupt:
             raise typer.Exit(130) from None
-        except (TypeError, ValueError, OSError, EmptyClusterError) as error:
+        except (TypeError, ValueError, OSError, ImportError, EmptyClusterError) as error:
             reason = " ".join(str(error).splitlines())
             if isinstance(error, OSError) and error.filename:
                 reason = f"can't open {error.filename}: {error.strerror}"
@@ -128,8 +133,13 @@ def fit(
         console.print(f"\nlabels written to {out}")
 
 
-def list_strategies() -> None:
-    """Show the registered strategies."""
+def list_strategies(
+    as_json: Annotated[bool, typer.Option("--json", help="As JSON, for scripts.")] = False,
+) -> None:
+    """Show the registered strategies, with those of installed packages."""
+    if as_json:
+        sys.stdout.write(json.dumps([dataclasses.asdict(row) for row in registry.rows()], indent=1) + "\n")
+        return
     table = plain_table("strategy", "exact", "monotone", "objective", "cost", "reference")
     for column in table.columns[:4]:
         column.no_wrap = True
@@ -146,18 +156,29 @@ def list_strategies() -> None:
 def warmup() -> None:
     """Compile the kernels for float32 and float64, or load them from the disk cache."""
     before, start = _kernel_counts(), time.perf_counter()
-    for dtype, rows in itertools.product((np.float32, np.float64), (6, PARALLEL_ROWS)):
-        X = np.arange(2 * rows, dtype=dtype).reshape(rows, 2)
+    every = itertools.product(registry.rows("assigner"), registry.rows("updater"))
+    pairs = [pair for pair in every if registry.fit_together(*pair) and pair[1].objective != HARD]
+    medoids = [row.name for row in registry.rows("updater") if row.objective == HARD]
+    for dtype, shared in itertools.product((np.float32, np.float64), (False, True)):
+        X = _interior(PARALLEL_ROWS if shared else 6, dtype)
         for row in registry.rows("initializer"):
             Solver(row.name, rng=0, max_iter=1, threads=2).fit(X, 2).predict(X)
-        for row in registry.rows("assigner"):
-            columns = X if row.columns is None else X[:, : row.columns]
-            Solver("uniform", assign=row.name, rng=0, max_iter=2, threads=2).fit(columns, 2)
+        for assign, update in pairs:
+            columns = X if assign.columns is None else X[:, : assign.columns]
+            Solver("uniform", assign.name, update.name, rng=0, max_iter=2, threads=2).fit(columns, 2)
+        for name in medoids:  # whose sweeps are of all pairs of rows
+            Solver("uniform", "dense", name, rng=0, max_iter=2, threads=2).fit(X[:PARALLEL_PAIRS], 2)
     seconds = time.perf_counter() - start
     compiled, loaded = np.subtract(_kernel_counts(), before)
     Console(highlight=False, soft_wrap=True).print(
         f"kernels for float32 and float64: {compiled} compiled, {loaded} from the disk cache, in {seconds:.1f} seconds"
     )
+
+
+def _interior(n: int, dtype: Any) -> np.ndarray:
+    """Rows inside the domain of every divergence: positive numbers that add up to 1."""
+    first = np.linspace(0.1, 0.9, n)
+    return np.column_stack((first, 1 - first)).astype(dtype)
 
 
 def check(

@@ -17,6 +17,7 @@ from kmtoolkit.books import Books
 from kmtoolkit.errors import RuleBroken, StrategyError
 from kmtoolkit.kernels.arithmetic import NOISE
 from kmtoolkit.kernels.grid import watched
+from kmtoolkit.kernels.jit import does_not_compile
 from kmtoolkit.kernels.statistics import magnitude, shifts
 from kmtoolkit.objectives import SquaredEuclidean, Step
 from kmtoolkit.options import Abandoned, Limits, next_child
@@ -83,9 +84,11 @@ class Descent:
         self.annealed = 0  # the iteration after which the assigner took over
         self.kicks: list[np.ndarray] = []  # groups of centers that are to be tried apart
         objective = self.schedule_assigners(objective)
+        self.bind(objective)
         start = {name: array.copy() for name, array in start.items()}
         if "centers" not in start:
             start["centers"] = self.initial_centers()
+        objective.project(start["centers"])
         self.start = start["centers"].copy()
         self.books: Books | SoftBooks
         if isinstance(objective, SoftObjective):
@@ -137,7 +140,7 @@ class Descent:
             if self.repaired:
                 self.repairs[books.hash] += 1
                 step = self.of(self.parts.assign, books.repair, self.plan, self.propose, self.parts.assign.row)
-                self.tell_assigner()
+                self.tell_assigner(np.array([row for row, _ in self.plan]))
                 self.shift()
                 self.add("repair", empty, step, self.farthest)
             self.update()
@@ -156,6 +159,16 @@ class Descent:
             self.parts = self.parts._replace(assign=replace(part, run=first))
             return objective.of(first)
         return objective
+
+    def bind(self, objective: SquaredEuclidean) -> None:
+        """Tell the strategies that ask for it what they are to measure by."""
+
+        def bound(part: Strategy) -> Strategy:
+            under = getattr(part.run, "under", None)
+            return replace(part, run=under(objective)) if callable(under) else part
+
+        parts = self.parts
+        self.parts = parts._replace(init=bound(parts.init), updates=tuple(map(bound, parts.updates)))
 
     def anneal(self) -> None:
         """Let the next assigner of the schedule take over."""
@@ -256,9 +269,9 @@ class Descent:
         if callable(remember):
             self.memory = (self.run_of(part, remember, self.books.problem, self.books.view()),)
 
-    def tell_assigner(self) -> None:
-        """Tell an assigner that remembers which rows were repaired: they are not where it has put them."""
-        part, rows = self.parts.assign, np.array([row for row, _ in self.plan])
+    def tell_assigner(self, rows: np.ndarray) -> None:
+        """Tell an assigner that remembers which rows (m,) others have moved: they are not where it has put them."""
+        part = self.parts.assign
         tell = getattr(part.run, "relabeled", None)
         if callable(tell):
             self.run_of(part, tell, self.books.problem, self.books.view(), *self.memory, rows)
@@ -291,11 +304,27 @@ class Descent:
                 raise self.broken(part, f"returned a value; it must write {wrote} and return nothing")
             if not magnitude(books.state.centers) <= self.door.largest:
                 self.checked_centers(books.state.centers, part)
+            books.objective.project(books.state.centers)
             self.shift()
+            if "labels" in part.row.writes:
+                self.rejoin(part, before)
+                continue
             step = self.of(part, books.updated, before, max(self.recorder.live, 0.0))
             self.updated = Step(self.updated.drop + step.drop, terms=self.updated.terms + step.terms)
             phase = "update" if "centers" in part.row.writes else part.row.writes[0]
             self.add(phase, part, step, self.farthest)
+
+    def rejoin(self, part: Strategy, before: dict[str, np.ndarray]) -> None:
+        """Account for an updater that moved centers and labels together: they agree now, as after an assignment."""
+        books = self.books
+        assert isinstance(books, Books)
+        with watched(None):
+            step, rows = self.of(part, books.rejoined, before)
+            self.updated = Step(self.updated.drop + step.drop, terms=self.updated.terms + step.terms)
+            self.add("update", part, step, self.farthest)
+            self.at_assign = books.parameters()
+            self.recorder.mark()
+        self.tell_assigner(rows)
 
     def shift(self) -> None:
         """See how far the centers have moved since the latest assignment."""
@@ -326,7 +355,9 @@ class Descent:
         tell = getattr(part.run, "notes", None)
         self.notes = tuple(self.run_of(part, tell, *self.memory)) if callable(tell) else ()
         self.exact = status is Status.FIXED_POINT and self.moved == 0 and not self.plan
-        self.data = Run(self.seed, self.start, self.recorder.rebuilt(value), value, self.n_iter, status)
+        trace, parameters = self.recorder.rebuilt(value), self.books.parameters()
+        parameters.pop("factors", None)  # which follow from the covariances
+        self.data = Run(self.seed, self.start, trace, value, self.n_iter, status, parameters)
         return self.data
 
     def checked_centers(self, centers: Any, part: Strategy) -> np.ndarray:
@@ -354,4 +385,7 @@ class Descent:
             return function(*arguments)
         except Exception as error:
             error.add_note(f"raised by {part} in iteration {self.n_iter}")
+            if does_not_compile(error):
+                error.add_note("it does not compile; run it undecorated, as plain Python, to see whether the code is "
+                               "wrong or only more than Numba understands")  # fmt: skip
             raise

@@ -52,6 +52,12 @@ class MixtureResult(SoftResult):
         return np.flatnonzero(np.broadcast_to(at_floor(self._theta["covariances"], self.floor), len(self.centers)))
 
     @property
+    def by_cluster(self) -> tuple[str, ...]:
+        """The names of the attributes that have an entry for each cluster, in the order of the labels."""
+        shared = self.covariance_type in ("tied", "tied-spherical")
+        return super().by_cluster if shared else (*super().by_cluster, "covariances")
+
+    @property
     def n_parameters(self) -> int:
         """Free parameters of the mixture."""
         k, d = self.centers.shape

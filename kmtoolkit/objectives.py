@@ -4,7 +4,7 @@ An objective knows its kernels and the rounding of its numbers; the books (``boo
 """
 
 import contextlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -14,12 +14,13 @@ from kmtoolkit.kernels.closest import closest
 from kmtoolkit.kernels.grid import Grid
 from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.kernels.statistics import Moves, column_variances
-from kmtoolkit.problem import Problem, State, Work
+from kmtoolkit.problem import Door, Problem, State, Work
 
 __all__ = ["NO_WORK", "OBJECTIVES", "SquaredEuclidean", "Step"]
 
 
 _AS_IT_IS = contextlib.nullcontext()
+_NOT_GIVEN = np.empty((2, 0))
 
 NO_WORK = Work(0, 0, 0)
 
@@ -39,6 +40,25 @@ class SquaredEuclidean:
     """F = Σ w‖x - μ_label‖², the objective of k-means."""
 
     name = "squared-euclidean"
+    bregman = True  # whether the mean of a cluster is the center that lowers F most
+
+    def of_assigner(self, assigner: Any) -> "SquaredEuclidean":
+        """The objective with the hyper-parameters of an assigner, if there are any."""
+        return self
+
+    def enter(self, door: Door) -> tuple["SquaredEuclidean", Door]:
+        """The objective fitted to what was handed in, and that as the objective sees it; ValueError if it can't."""
+        return self, door
+
+    def rows(self, X: np.ndarray) -> np.ndarray:
+        """Rows of X (n, d) as the objective sees them; ValueError if they are not in its domain."""
+        return X
+
+    def check_centers(self, centers: np.ndarray) -> None:
+        """Refuse centers (k, d) given to start from that are not in the domain; raises ValueError."""
+
+    def project(self, centers: np.ndarray) -> None:
+        """Move centers (k, d) to where the objective admits them, in place."""
 
     def origin(self, box: np.ndarray) -> np.ndarray:
         """The point that sums are taken about, (d,), for rows within ``box`` (2, d).
@@ -71,6 +91,13 @@ class SquaredEuclidean:
         """Divergences (n,) of the rows to centers[labels]; one label serves all rows."""
         return squared.distances_to(X, centers, labels)
 
+    def between(self, X: np.ndarray, centers: np.ndarray) -> np.ndarray:
+        """Divergences (k, n) of the rows from the centers."""
+        out = np.empty((len(centers), len(X)))
+        for j in range(len(centers)):
+            out[j] = self.distances(X, centers, j)
+        return out
+
     def transform(self, X: np.ndarray, centers: np.ndarray) -> np.ndarray:
         """Distances (n, k), in the units of X, from the rows to the centers."""
         return np.sqrt(np.column_stack([self.distances(X, centers, j) for j in range(len(centers))]))
@@ -84,9 +111,30 @@ class SquaredEuclidean:
                accepted: np.ndarray, force: bool, moves: Moves) -> None:  # fmt: skip
         """Accept or refuse the labels of ``rows``; see ``kernels.squared.settle``."""
         with np.errstate(over="ignore") if plain_python else _AS_IT_IS:  # the hash wraps around by design
-            squared.settle(grid, rows, problem, state, accepted, force, moves)
+            squared.settle(
+                grid, rows, problem, state, accepted, force, self.given_distances(rows, problem, state, accepted), moves
+            )
 
-    def updated(self, state: State, before: np.ndarray, errors: tuple, reach: np.ndarray, value: float) -> Step:
+    def given_distances(self, rows: np.ndarray, problem: Problem, state: State, accepted: np.ndarray) -> np.ndarray:
+        """The divergences that ``settle`` goes by, (2, m), unless they are squared distances."""
+        return _NOT_GIVEN
+
+    def measured_drop(
+        self, problem: Problem, state: State, before: np.ndarray, errors: tuple[np.ndarray, np.ndarray], value: float
+    ) -> Step:
+        """How far F, about ``value``, fell when the centers moved from ``before``; ``errors`` as in ``updated``.
+
+        The noise takes the rows to lie within sqrt(value / mass) of their center, as they do on the average. Before
+        an updater is accused, it gets the benefit of the row that is farthest.
+        """
+        step = self.updated(state, before, errors, np.zeros(len(before)), value)
+        if step.drop >= -step.noise:
+            return step
+        reach = np.zeros(len(before))
+        np.maximum.at(reach, state.labels, np.sqrt(squared.distances_to(problem.X, before, state.labels)))
+        return self.updated(state, before, errors, reach, value)
+
+    def updated(self, state: Any, before: np.ndarray, errors: tuple, reach: np.ndarray, value: float) -> Step:
         """How far F fell when the centers moved from ``before``, for any centers; see ``kernels.squared.update_drop``.
 
         ``errors`` are what rounding lost of masses (k,) and sums (k, d).

@@ -18,8 +18,8 @@ from kmtoolkit.progress import Progress
 from kmtoolkit.result import Status
 
 __all__ = [
-    "Abandoned", "Limits", "Snapshot", "as_seed", "check_options", "copy_seed", "interrupts", "next_child", "same",
-    "spell",
+    "Abandoned", "Limits", "Snapshot", "as_root", "as_seed", "check_options", "copy_seed", "interrupts", "next_child",
+    "same", "spell",
 ]  # fmt: skip
 
 CLOSING_SHARE = 0.05  # the most of max_seconds that is kept for the end
@@ -180,6 +180,11 @@ def as_seed(rng: Any) -> int | np.random.SeedSequence | None:
     if rng < 0:
         raise ValueError(f"rng is {rng}; a seed must not be negative")
     return int(rng)
+
+
+def as_root(seed: int | np.random.SeedSequence | None) -> np.random.SeedSequence:
+    """What ``as_seed`` returned, as a SeedSequence."""
+    return seed if isinstance(seed, np.random.SeedSequence) else np.random.SeedSequence(seed)
 
 
 def copy_seed(seed: np.random.SeedSequence, skip: int = 0) -> np.random.SeedSequence:

@@ -9,8 +9,8 @@ from kmtoolkit.errors import check_int
 from kmtoolkit.records import MixtureState, Problem, SoftState, State, Work, read_only, read_only_state
 
 __all__ = [
-    "Door", "MixtureState", "Problem", "SoftState", "State", "Work", "admit", "as_centers", "as_numbers", "as_rows",
-    "check_k", "read_only", "read_only_state",
+    "Door", "MixtureState", "Problem", "SoftState", "State", "Work", "admit", "as_centers", "as_matrix", "as_numbers",
+    "as_rows", "as_weights", "check_k", "read_only", "read_only_state",
 ]  # fmt: skip
 
 FINITE_CHECK_ROWS = 1 << 16
@@ -31,9 +31,9 @@ class Door(NamedTuple):
 
 def admit(X: Any, k: Any, sample_weight: Any = None) -> Door:
     """Check X, k and sample_weight, and return the Problem they pose; raises TypeError or ValueError."""
-    rows = _checked_rows(X)
+    rows = as_matrix(X)
     box = _box(rows)
-    weights, lightest, heaviest = _as_weights(sample_weight, len(rows))
+    weights, lightest, heaviest = as_weights(sample_weight, len(rows))
     present = None
     if lightest == 0:
         present = weights > 0
@@ -50,7 +50,7 @@ def admit(X: Any, k: Any, sample_weight: Any = None) -> Door:
 
 def as_rows(X: Any, centers: np.ndarray) -> np.ndarray:
     """Check X against centers (k, d); return it as (n, d) float32 or float64, C order, native bytes, read-only."""
-    rows = _checked_rows(X)
+    rows = as_matrix(X)
     if rows.shape[1] != centers.shape[1]:
         raise ValueError(
             f"X has {rows.shape[1]} columns, but the centers have {centers.shape[1]}; pass the columns of the fit"
@@ -86,7 +86,7 @@ def check_k(k: Any, n: int, present: int) -> int:
     return int(k)
 
 
-def _checked_rows(X: Any) -> np.ndarray:
+def as_matrix(X: Any) -> np.ndarray:
     """X as an array that kernels take; its values may still be infinite or NaN."""
     array = as_numbers(X, "X")
     if array.ndim != 2:
@@ -155,7 +155,7 @@ def as_numbers(values: Any, name: str) -> np.ndarray:
     return array
 
 
-def _as_weights(sample_weight: Any, n: int) -> tuple[np.ndarray, float, float]:
+def as_weights(sample_weight: Any, n: int) -> tuple[np.ndarray, float, float]:
     """The weights (n,), the least and the greatest of them."""
     if sample_weight is None:
         return read_only(np.ones(n)), 1.0, 1.0

@@ -20,6 +20,10 @@ class Progress:
 
     def update(self, restart: int, n_iter: int, objective: float) -> None:
         """Show where the fit is, if it is time to."""
+        self.say(f"restart {restart + 1} of {self.restarts}, iteration {n_iter}, objective {objective:.6g}")
+
+    def say(self, text: str) -> None:
+        """Show a line, if it is time to."""
         now = time.perf_counter()
         if not self.enabled or now - self.shown_at < REFRESH_SECONDS:
             return
@@ -27,7 +31,7 @@ class Progress:
         if self.display is None:
             self.display = _rich_status() or _PlainLine()
             self.display.start()
-        self.display.update(f"restart {restart + 1} of {self.restarts}, iteration {n_iter}, objective {objective:.6g}")
+        self.display.update(text)
 
     def close(self) -> None:
         """Take the line away."""

@@ -7,19 +7,25 @@ import re
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import EntryPoint
 from typing import Any, TypeVar
 
-from kmtoolkit.families import SOFT_OBJECTIVES
+from kmtoolkit import plugins
+from kmtoolkit.families import OBJECTIVES, SOFT_OBJECTIVES
 
 __all__ = [
-    "ROLES", "Row", "Strategy", "assigner", "available", "check_partners", "empty_handler", "initializer", "resolve",
-    "role_in_words", "roles_of", "rows", "rows_of", "strategies_of", "updater",
+    "ROLES", "Row", "Strategy", "assigner", "available", "check_partners", "empty_handler", "fit_together",
+    "initializer", "resolve", "role_in_words", "roles_of", "rows", "rows_of", "strategies_of", "updater",
 ]  # fmt: skip
 
 ROLES = {"initializer": "init", "assigner": "assign", "updater": "update", "empty_handler": "empty"}
 ANY = "any"
-PARAMETERS = ("centers", "weights", "covariances")  # what updaters may write
-DIVERGENCES = {name: each.divergence for name, each in SOFT_OBJECTIVES.items()}  # which seeds are spread by
+HARD, BREGMAN = "hard", "bregman"  # groups of objectives
+PARAMETERS = ("centers", "weights", "covariances", "labels")  # what updaters may write
+DIVERGENCES = {  # which seeds are spread by
+    "cosine": "squared-euclidean",  # of rows divided by their lengths
+    **{name: each.divergence for name, each in SOFT_OBJECTIVES.items()},
+}
 T = TypeVar("T")
 
 
@@ -34,7 +40,8 @@ class Row:
     role : str
         ``initializer``, ``assigner``, ``updater`` or ``empty_handler``.
     objective : str or tuple of str
-        The objectives it descends, or ``"any"``.
+        The objectives it descends, or ``"any"``; ``"hard"`` stands for all that give each row one label, ``"bregman"``
+        for those of them whose best centers are means.
     exact : bool
         An assigner that returns the nearest center by the canonical decision, the lowest index among equals; an
         updater whose centers are the minimizer for the labels and depend on nothing else.
@@ -53,7 +60,8 @@ class Row:
     columns : int, optional
         The most columns of X that it takes; any number by default.
     writes : tuple of str
-        The arrays of the state that an updater writes.
+        The arrays of the state that an updater writes. One that writes ``labels`` too moves centers and labels
+        together, and must leave each row at its nearest center.
     reference, cost : str
         The source of the idea; time and memory.
     """
@@ -91,8 +99,16 @@ class Row:
 
     @property
     def objectives(self) -> tuple[str, ...]:
-        """The objectives as a tuple; ``("any",)`` fits all."""
-        return (self.objective,) if isinstance(self.objective, str) else self.objective
+        """The objectives as a tuple, those of ``hard`` and ``bregman`` by their names; ``("any",)`` fits all."""
+        names = (self.objective,) if isinstance(self.objective, str) else self.objective
+        return tuple(dict.fromkeys(each for name in names for each in _members(name)))
+
+
+def _members(name: str) -> list[str]:
+    """The objectives that a name stands for: all hard ones, those of Bregman's kind, or itself."""
+    if name not in (HARD, BREGMAN):
+        return [name]
+    return [each.name for each in OBJECTIVES.values() if each.bregman or name == HARD]
 
 
 @dataclass(frozen=True)
@@ -180,12 +196,43 @@ def strategies_of(package: str) -> dict[str, Any]:
 
 
 def rows(role: str | None = None) -> tuple[Row, ...]:
-    """The rows of all registered strategies, or of one role, in order of role and name."""
+    """The rows of all strategies, or of one role, in order of role and name; imports the packages that declare some.
+
+    A package that can't be imported is reported by a :class:`~kmtoolkit.plugins.PluginWarning`, once, and left out.
+    """
+    for key, entry in _declared().items():
+        if role in (None, key[0]):
+            _import_or_report(key, entry)
     order = list(ROLES)
     return tuple(
         row for key, row in sorted(_rows.items(), key=lambda item: (order.index(item[0][0]), item[0][1]))
         if role in (None, key[0])
     )  # fmt: skip
+
+
+def _declared() -> dict[tuple[str, str], EntryPoint]:
+    return plugins.declared(tuple(ROLES))
+
+
+def _import_or_report(key: tuple[str, str], entry: EntryPoint) -> None:
+    home = getattr(_targets.get(key), "__module__", "")
+    if home.startswith("kmtoolkit.") and not entry.module.startswith("kmtoolkit."):
+        plugins.report(entry.name, f"{plugins.origin(entry)} declares {entry.name!r}, which is the name of one of "
+                                   "kmtoolkit's own strategies; that one is used")  # fmt: skip
+    try:
+        _fetch(*key)
+    except plugins.PluginError as error:
+        plugins.report(entry.name, str(error))
+
+
+def _fetch(role: str, name: str) -> None:
+    """Import the package that declares a strategy, unless it is registered; PluginError if it can't be used."""
+    entry = None if (role, name) in _targets else _declared().get((role, name))
+    if entry is not None:
+        plugins.load(entry)
+        if (role, name) not in _targets:
+            plugins.refuse(entry, f"loading {entry.value!r} registers nothing under this name; decorate it with "
+                                  f'@km.{role}("{name}")')  # fmt: skip
 
 
 def rows_of(module: str) -> tuple[Row, ...]:
@@ -200,7 +247,9 @@ def roles_of(target: Any) -> list[str]:
 
 
 def available(role: str | None = None) -> dict[str, tuple[str, ...]]:
-    """The names of the registered strategies, by role.
+    """The names of the registered strategies, by role, and of those that installed packages declare.
+
+    These packages are not imported.
 
     Parameters
     ----------
@@ -225,7 +274,9 @@ def available(role: str | None = None) -> dict[str, tuple[str, ...]]:
     """
     if role is not None and role not in ROLES:
         raise ValueError(f"unknown role {role!r}; roles are {', '.join(ROLES)}")
-    return {r: tuple(row.name for row in rows(r)) for r in ROLES if role in (None, r)}
+    declared = [key for key, entry in _declared().items() if not plugins.is_broken(entry)]
+    names = sorted({*_targets, *declared})
+    return {r: tuple(name for of, name in names if of == r) for r in ROLES if role in (None, r)}
 
 
 def resolve(role: str, spec: Any) -> Strategy:
@@ -234,7 +285,8 @@ def resolve(role: str, spec: Any) -> Strategy:
     Raises
     ------
     ValueError
-        If the name is unknown; the nearest names, or the role it does belong to, are given.
+        If the name is unknown; the nearest names, or the role it does belong to, are given. If an installed package
+        declares the name and can't be used, a :class:`~kmtoolkit.plugins.PluginError`.
     TypeError
         If ``spec`` is none of the three, or a strategy of another role.
     """
@@ -244,6 +296,7 @@ def resolve(role: str, spec: Any) -> Strategy:
             raise TypeError(f"{argument} is the {spec}, not {role_in_words(role)}; pass it as {ROLES[spec.row.role]}=")
         return spec
     if isinstance(spec, str):
+        _fetch(role, spec)
         if (role, spec) not in _targets:
             raise ValueError(f"unknown {role.replace('_', ' ')} {spec!r}{_suggestion(role, spec)}")
         target = _targets[role, spec]
@@ -255,6 +308,9 @@ def resolve(role: str, spec: Any) -> Strategy:
             f"{argument} is {spec!r} of type {type(spec).__name__}; "
             "it must be a name, a configured strategy or a function"
         )
+    declared = getattr(spec, "row", None)
+    if isinstance(declared, Row) and declared.role == role:
+        return Strategy(declared, spec)
     registered = [key for key, target in _targets.items() if target is spec or target is type(spec)]
     for key in registered:
         if key[0] == role:
@@ -290,6 +346,11 @@ def check_partners(assign: Strategy, update: Strategy, others: tuple[Strategy, .
     return sorted(shared)[0]
 
 
+def fit_together(assign: Row, update: Row) -> bool:
+    """Whether an assigner and an updater descend an objective that is the same."""
+    return bool(_common(assign, update))
+
+
 def _common(a: Row, b: Row) -> set[str]:
     first, second = set(a.objectives), set(b.objectives)
     if ANY in first or ANY in second:
@@ -298,7 +359,10 @@ def _common(a: Row, b: Row) -> set[str]:
 
 
 def _spell(row: Row) -> str:
-    return " or ".join(row.objectives)
+    names = (row.objective,) if isinstance(row.objective, str) else row.objective
+    return " or ".join(
+        {HARD: "any hard objective", BREGMAN: "any Bregman divergence"}.get(name, name) for name in names
+    )
 
 
 def _partners(row: Row, role: str) -> str:
@@ -307,9 +371,10 @@ def _partners(row: Row, role: str) -> str:
 
 
 def _suggestion(role: str, name: str) -> str:
+    names = available()
     for other in ROLES:
-        if (other, name) in _targets:
+        if name in names[other]:
             return f"; {name!r} is {role_in_words(other)}: pass it as {ROLES[other]}="
-    known = [row.name for row in rows(role)]
+    known = names[role]
     near = difflib.get_close_matches(name, known, n=2)
     return f"; did you mean {' or '.join(map(repr, near))}?" if near else f"; known are {', '.join(map(repr, known))}"

@@ -6,8 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from kmtoolkit.divergences import known_objective
 from kmtoolkit.kernels.threads import sharing_threads
-from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean
+from kmtoolkit.objectives import SquaredEuclidean
 from kmtoolkit.problem import as_rows
 from kmtoolkit.trace import Trace
 
@@ -48,6 +49,8 @@ class Run(NamedTuple):
         Updates done.
     status : Status
         Why it ended.
+    parameters : dict of str to ndarray
+        Where it ended: ``centers`` (k, d), and what else the family learns, such as ``weights``.
     """
 
     seed: np.random.SeedSequence
@@ -56,6 +59,7 @@ class Run(NamedTuple):
     objective: float
     n_iter: int
     status: Status
+    parameters: dict[str, np.ndarray]
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -98,6 +102,8 @@ class Result:
         What was minimized, such as ``squared-euclidean``.
     notes : tuple of str
         What the assigner has to say: which methods ``auto`` chose, and why.
+    objective_model : object
+        The objective with its hyper-parameters, if it has any; None if its name says all.
     """
 
     centers: np.ndarray
@@ -116,6 +122,7 @@ class Result:
     best: int
     objective_name: str
     notes: tuple[str, ...] = ()
+    objective_model: Any = None
 
     def predict(self, X: Any) -> np.ndarray:
         """The index of the nearest center of each row, the lowest among equals.
@@ -135,12 +142,12 @@ class Result:
         TypeError, ValueError
             If X is not a finite, real (m, d) array.
         """
-        rows = as_rows(X, self.centers)
+        rows = self._objective.rows(as_rows(X, self.centers))
         with sharing_threads(None):
             return self._objective.nearest(rows, self.centers)
 
     def transform(self, X: Any) -> np.ndarray:
-        """Distances from rows to centers, unsquared.
+        """Distances from rows to centers: Euclidean ones, or divergences by what was minimized.
 
         Parameters
         ----------
@@ -150,21 +157,26 @@ class Result:
         Returns
         -------
         ndarray of shape (m, k), float64
-            Euclidean distances, in the units of X.
+            Euclidean distances, in the units of X; or divergences, and 1 - cosine for ``cosine``.
 
         Raises
         ------
         TypeError, ValueError
             If X is not a finite, real (m, d) array.
         """
-        rows = as_rows(X, self.centers)
+        rows = self._objective.rows(as_rows(X, self.centers))
         with sharing_threads(None):
             return self._objective.transform(rows, self.centers)
 
     @property
+    def by_cluster(self) -> tuple[str, ...]:
+        """The names of the attributes that have an entry for each cluster, in the order of the labels."""
+        return "centers", "sizes", "cluster_objectives"
+
+    @property
     def _objective(self) -> SquaredEuclidean:
         """What was minimized."""
-        return OBJECTIVES[self.objective_name]
+        return self.objective_model or known_objective(self.objective_name)
 
     def summary(self) -> str:
         """A few lines for reading: how the fit went, its certificate, and the clusters.

@@ -87,6 +87,11 @@ class SoftResult(Result):
             return self.objective_model.of_largest_share(rows, self._theta)
 
     @property
+    def by_cluster(self) -> tuple[str, ...]:
+        """The names of the attributes that have an entry for each cluster, in the order of the labels."""
+        return *super().by_cluster, "weights"
+
+    @property
     def _theta(self) -> Theta:
         """The parameters."""
         return {"centers": self.centers, "weights": self.weights}

@@ -16,7 +16,18 @@ from kmtoolkit.kernels.threads import sharing_threads
 from kmtoolkit.mixture import GaussianMixture
 from kmtoolkit.mixture_result import MixtureResult
 from kmtoolkit.objectives import OBJECTIVES, SquaredEuclidean
-from kmtoolkit.options import Abandoned, Limits, Snapshot, as_seed, check_options, copy_seed, interrupts, same, spell
+from kmtoolkit.options import (
+    Abandoned,
+    Limits,
+    Snapshot,
+    as_root,
+    as_seed,
+    check_options,
+    copy_seed,
+    interrupts,
+    same,
+    spell,
+)
 from kmtoolkit.problem import Door, admit, as_centers, as_numbers, read_only
 from kmtoolkit.registry import ROLES, check_partners, resolve
 from kmtoolkit.result import Result, Run, Status
@@ -111,12 +122,13 @@ class Solver:
             tuple(resolve("updater", update) for update in updates), resolve("empty_handler", self.empty),
         )  # fmt: skip
         name = check_partners(parts.assign, parts.updates[0], (*parts.updates[1:], parts.init, parts.empty))
-        if name not in OBJECTIVES and name not in SOFT_OBJECTIVES:
+        soft = SOFT_OBJECTIVES.get(name)
+        if name not in OBJECTIVES and soft is None:
             raise ValueError(f"{parts.assign} and {parts.updates[0]} descend the unknown objective {name!r}; "
                              f"known are {', '.join((*OBJECTIVES, *SOFT_OBJECTIVES))}")  # fmt: skip
         object.__setattr__(self, "_parts", parts)
-        soft = SOFT_OBJECTIVES.get(name)
-        object.__setattr__(self, "_objective", OBJECTIVES[name] if soft is None else soft.of(parts.assign.run))
+        run = parts.assign.run
+        object.__setattr__(self, "_objective", OBJECTIVES[name].of_assigner(run) if soft is None else soft.of(run))
 
     def fit(
         self, X: Any, k: int, *, sample_weight: Any = None, init_centers: Any = None, init_weights: Any = None,
@@ -155,21 +167,27 @@ class Solver:
         EmptyClusterError
             If a cluster is empty and ``empty="error"``.
         """
+        given = {"weights": init_weights, "covariances": init_covariances}
+        return self._fit(admit(X, k, sample_weight), init_centers, given)
+
+    def _fit(self, door: Door, init_centers: Any, given: dict[str, Any], scale: float | None = None) -> Result:
+        """``fit`` behind the door; ``scale`` is what ``tol`` is relative to, if that is known."""
         limits = Limits(self.max_iter, self.max_seconds, self.callback, self.progress)
-        door = admit(X, k, sample_weight)
         self._check_columns(door.problem.X.shape[1])
-        given = self.init.centers if isinstance(self.init, Explicit) else None
-        start = self._given(init_centers, {"weights": init_weights, "covariances": init_covariances}, door)
+        objective, door = self._objective.enter(door)
+        centers = self.init.centers if isinstance(self.init, Explicit) else None
+        start = self._given(init_centers, given, door)
         if init_centers is not None:
-            given = init_centers.centers if isinstance(init_centers, Result) else init_centers
-        if given is not None:
-            start["centers"] = as_centers(given, door.problem.k, door.problem.X.shape[1], door.largest)
-        restarts = 1 if given is not None else self.n_init
+            centers = init_centers.centers if isinstance(init_centers, Result) else init_centers
+        if centers is not None:
+            start["centers"] = as_centers(centers, door.problem.k, door.problem.X.shape[1], door.largest)
+            objective.check_centers(start["centers"])
+        restarts = 1 if centers is not None else self.n_init
         logger.info("fit %d x %d, k=%d: %r", *door.problem.X.shape, door.problem.k, self)
         with sharing_threads(self.threads), interrupts(self.on_interrupt, limits), limits.showing(restarts):
-            best, runs = self._descend(door, start, restarts, limits)
+            best, runs = self._descend(objective, door, start, restarts, limits, scale)
             ended = Status.TIME if runs[-1].status is Status.TIME else limits.ended
-            result = _result(door, best, tuple(runs), ended)
+            result = _result(door, best, tuple(runs), ended, self._objective)
         if limits.interrupted and ended is not Status.CALLBACK:  # maybe after the last iteration
             result = replace(result, status=Status.INTERRUPTED, exact_fixed_point=False)
         return result
@@ -200,24 +218,26 @@ class Solver:
                                  f"use {name}={getattr(Solver, name)!r}")  # fmt: skip
 
     def _descend(
-        self, door: Door, start: dict[str, np.ndarray], restarts: int, limits: Limits
-    ) -> tuple[Descent, list[Run]]:
+        self, objective: SquaredEuclidean, door: Door, start: dict[str, np.ndarray], restarts: int, limits: Limits,
+        scale: float | None,
+    ) -> tuple[Descent, list[Run]]:  # fmt: skip
         """The best of the restarts, and all that came to an assignment before a limit was reached."""
-        root = self.rng if isinstance(self.rng, np.random.SeedSequence) else np.random.SeedSequence(self.rng)
+        root = as_root(self.rng)
         best: Descent | None = None
         runs: list[Run] = []
         still = -1.0
-        if self.tol or self.max_seconds is not None:
+        if (self.tol and scale is None) or self.max_seconds is not None:
             with limits.measuring_a_pass():
-                scale = self._objective.scale(door.problem, door.box)
-            still = self.tol * scale if self.tol else still
+                scale = objective.scale(door.problem, door.box)
+        if self.tol and scale is not None:
+            still = self.tol * scale
         with contextlib.suppress(Abandoned), watched(limits.look):
             for restart in range(restarts):
                 if runs and limits.over():
                     break
                 limits.restart = restart
                 seed = copy_seed(root, skip=restart)  # its first restart is this one
-                descent = Descent(self._parts, self._objective, door, seed, start, limits, still, self.verify)
+                descent = Descent(self._parts, objective, door, seed, start, limits, still, self.verify)
                 run = descent.run()
                 logger.info("restart %d: objective %.10g, %d iterations, %s",
                             restart, run.objective, run.n_iter, run.status)  # fmt: skip
@@ -240,7 +260,9 @@ class Solver:
         return hash((self.max_iter, self.n_init, self.verify, self.threads))
 
 
-def _result(door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status | None) -> Result:
+def _result(
+    door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status | None, objective: SquaredEuclidean
+) -> Result:
     """A finished restart as the caller's rows see it; ``ended`` is why there were no more of them."""
     books, state, data = descent.books, descent.books.state, descent.data
     labels = state.labels
@@ -250,7 +272,8 @@ def _result(door: Door, descent: Descent, runs: tuple[Run, ...], ended: Status |
         labels[door.present] = state.labels
         labels[~door.present] = books.label(read_only(door.X[~door.present]))
         not_nearest = np.flatnonzero(door.present)[not_nearest]
-    kind, more = Result, {}
+    kind: type[Result] = Result
+    more: dict[str, Any] = {} if objective is OBJECTIVES.get(objective.name) else {"objective_model": objective}
     if isinstance(books, SoftBooks):
         kind, more = SoftResult, {"weights": books.state.weights, "objective_model": books.objective}
     if isinstance(books, SoftBooks) and isinstance(books.objective, GaussianMixture):

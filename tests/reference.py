@@ -4,6 +4,7 @@ import math
 from itertools import product
 
 import numpy as np
+from scipy import special
 
 
 def distance(x, c):
@@ -188,3 +189,51 @@ def moments(X, weights, shares, centers, covariance):
     if covariance == "spherical":
         return diagonal.mean(axis=1)
     return np.trace(scatter.sum(axis=0)) / mass.sum() / d
+
+
+def divergences(name, X, centers):
+    """Divergences (n, k) of rows from centers by the textbook's formula, in float64."""
+    x, c = np.asarray(X, float)[:, None], np.asarray(centers, float)[None]
+    if name == "cosine":
+        x = x / np.linalg.norm(x / np.abs(x).max(axis=2, keepdims=True), axis=2, keepdims=True)
+        return 1 - (x / np.linalg.norm(x, axis=2, keepdims=True) * c).sum(axis=2)
+    with np.errstate(divide="ignore", over="ignore"):
+        terms = {
+            "squared-euclidean": lambda: (x - c) ** 2,
+            "mahalanobis": lambda: (x - c) ** 2,
+            "euclidean": lambda: (x - c) ** 2,
+            "manhattan": lambda: np.abs(x - c),
+            "generalized-i": lambda: special.kl_div(x, c),
+            "kl": lambda: special.kl_div(x, c),
+            "itakura-saito": lambda: x / c - np.log(x) + np.log(c) - 1,
+            "logistic": lambda: special.kl_div(x, c) + special.kl_div(1 - x, 1 - c),
+        }[name]()
+    total = terms.sum(axis=2)
+    return np.sqrt(total) if name == "euclidean" else total
+
+
+def medoid_loss(distances, weights, medoids):
+    """Sum of w times the distance to the nearest medoid; row c of distances holds those from all rows to center c."""
+    return math.fsum(w * min(float(distances[m, o]) for m in medoids) for o, w in enumerate(weights))
+
+
+def swap_losses(distances, weights, medoids, candidate):
+    """The loss (k,) after the candidate has taken the place of each medoid."""
+    return [medoid_loss(distances, weights, [*medoids[:i], candidate, *medoids[i + 1 :]]) for i in range(len(medoids))]
+
+
+def eager_swaps(distances, weights, medoids):
+    """Swap as soon as a candidate lowers the loss, for the first of the medoids that are best to lose.
+
+    Candidates are the rows in turn, until none is left. Returns the medoids and the number of swaps.
+    """
+    medoids, swaps, quiet, c = list(medoids), 0, 0, 0
+    loss, n = medoid_loss(distances, weights, medoids), len(weights)
+    while quiet < n:
+        losses = swap_losses(distances, weights, medoids, c)
+        quiet += 1
+        if c not in medoids and min(losses) < loss:
+            loss, quiet, swaps = min(losses), 0, swaps + 1
+            medoids[losses.index(loss)] = c
+        c = (c + 1) % n
+    return medoids, swaps

@@ -18,7 +18,7 @@ import kmtoolkit as km
 from kmtoolkit import testing
 from kmtoolkit.testing.checks import prepared
 
-pytestmark = pytest.mark.compiled
+pytestmark = pytest.mark.slow
 
 
 def nearest(problem, state):
@@ -394,7 +394,6 @@ def creeping(problem, state):
     state.centers[:] += 0.999 * (before - state.centers)
 
 
-@pytest.mark.slow
 def test_an_updater_that_does_not_end():
     assert "after 2000 iterations the fit had not ended" in verdict("updater", creeping, "descends-with-every-partner")
 

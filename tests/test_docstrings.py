@@ -12,6 +12,7 @@ import kmtoolkit as km
 MODULES = [m.name for m in pkgutil.walk_packages(km.__path__, "kmtoolkit.")]
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["kmtoolkit", *MODULES])
 def test_examples(name):
     failed, _ = doctest.testmod(importlib.import_module(name), optionflags=doctest.ELLIPSIS)

@@ -57,7 +57,7 @@ def test_time_may_be_over_at_any_moment(options, thin_slices, monkeypatch):
     solver.fit(X, 8, sample_weight=W, **starts)
     total = next(looks)
     ended = set()
-    for moment in range(0, total, max(total // 60, 1)):
+    for moment in range(0, total, max(total // 25, 1)):
         strike(monkeypatch, moment)
         result = solver.fit(X, 8, sample_weight=W, **starts)
         assert result.status is km.Status.TIME or moment >= total - 2  # a fixed point comes before the clock

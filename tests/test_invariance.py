@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 import kmtoolkit as km
 from kmtoolkit import testing
+from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.testing.generate import rows
 
 SOLVER = km.Solver(empty="keep", tol=0, max_iter=10_000)
@@ -93,7 +94,7 @@ def test_scaling_by_a_power_of_two_changes_no_bit(dtype, size, problem):
 
 @pytest.mark.parametrize("init", km.available("initializer")["initializer"])
 @pytest.mark.parametrize("empty", ["farthest", "split", "random", "keep", "drop"])
-@settings(max_examples=20)
+@settings(max_examples=4 if plain_python else 15)
 @given(problem=testing.problems(), seed=st.integers(0, 2**16))
 def test_rows_of_weight_zero_are_absent(init, empty, problem, seed):
     """In seeding, tol, repair and everywhere else: the same bits as without them."""

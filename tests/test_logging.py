@@ -42,6 +42,7 @@ def test_half_steps_are_logged_as_debug(caplog):
 
 
 @pytest.mark.compiled
+@pytest.mark.slow
 def test_compilations_are_logged(tmp_path):
     code = """
 import json, logging

@@ -56,6 +56,7 @@ def test_a_broken_rule_fails_with_its_report(directory):
     assert "1 failed, 1 passed" in output
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize(
     ("spec", "reason"),
     [

@@ -198,6 +198,7 @@ def test_centers_that_lie_together_are_kicked_apart_beyond_the_transition_only()
     assert ((trace.drop > 0) == (trace.refused == 0))[tried].all()
 
 
+@pytest.mark.compiled
 def test_annealing_finds_lower_minima():
     rng = np.random.default_rng(1)
     spots = rng.uniform(0, 10, size=(12, 2))
@@ -267,6 +268,7 @@ def test_rows_of_a_dropped_cluster_get_another_label():
     ],
     ids=["soft", "fuzzy", "mixture", "hard EM"],
 )
+@pytest.mark.compiled
 def test_what_rounding_may_explain_is_little(recipe):
     """The certificate is no wider than 1e-11 of F, and long runs of equal rows, which round alike, keep within it."""
     trace = recipe(np.random.default_rng(0).normal(size=(2000, 3)), 4, rng=0, max_iter=20, tol=0).trace

@@ -130,6 +130,7 @@ def in_child(run):
 )
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 @pytest.mark.parametrize("layer", LAYERS)
 @pytest.mark.parametrize("threads", [None, 1, 2])
@@ -189,6 +190,7 @@ other(numpy.ones(1000))
 """
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="no fork")
 @pytest.mark.parametrize("how", ["os.fork", "multiprocessing", None])
 def test_imported_in_a_fork_of_a_process_whose_threads_run(how, tmp_path):
@@ -224,6 +226,7 @@ pool.join()
     assert (digest, used) == (expected(), ["python threads"] if how else ["prange"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
 def test_multiprocessing(method, tmp_path):
     if method != "spawn" and sys.platform == "win32":
@@ -242,6 +245,7 @@ if __name__ == "__main__":
     assert set(python(code, where=tmp_path, NUMBA_NUM_THREADS=2)) == {expected()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
 def test_joblib(backend, tmp_path):
     (tmp_path / "work.py").write_text(FIT)
@@ -298,6 +302,7 @@ print(json.dumps(workers()))
     assert python(code, NUMBA_NUM_THREADS=8) == 3
 
 
+@pytest.mark.slow
 def test_loky_shares_the_processors(tmp_path):
     """Workers of joblib are told how many threads each may use."""
     (tmp_path / "work.py").write_text(

@@ -118,3 +118,103 @@ def ellipses(axes: Axes, centers: np.ndarray, covariances: Any) -> None:
         if covariances is not None:
             outline = center[:, np.newaxis] + 2 * np.linalg.cholesky(covariances[j]) @ circle
             axes.plot(*outline, color=COLORS[j], linewidth=1.8)
+
+
+def factors() -> None:
+    """Iris, its factorization, and the residual, sorted by cluster."""
+    data = km.datasets.iris()
+    X = (data.X - data.X.mean(axis=0)) / data.X.std(axis=0)
+    fit = km.kmeans(X, 3, n_init=10, rng=0)
+    rank = np.argsort(np.argsort(fit.centers[:, 2]))[fit.labels]  # clusters by the length of petals
+    X, rank = X[np.argsort(rank, kind="stable")], np.sort(rank)
+    M, Z = km.factorization.factorize(rank, X)
+    product = km.factorization.reconstruct(M, Z)
+    span = float(np.abs(X).max())
+    figure, panels = plt.subplots(1, 3, figsize=(8.2, 4.6), sharex=True, sharey=True)
+    names = [name.replace("_", "\n") for name in data.columns]
+    pictures = ((X, "X", "cividis"), (product, "ZM", "cividis"), (X - product, "X - ZM", "PuOr"))
+    for axes, (picture, title, colors) in zip(panels, pictures, strict=True):
+        image = axes.imshow(picture, aspect="auto", cmap=colors, vmin=-span, vmax=span, interpolation="nearest")
+        axes.hlines(np.flatnonzero(np.diff(rank)) + 0.5, -0.5, 3.5, color="white", linewidth=1.5)
+        axes.set(title=title, xticks=range(4))
+        axes.set_xticklabels(names, fontsize=8)
+        axes.tick_params(length=0)
+        if axes is not panels[0]:
+            figure.colorbar(image, ax=axes, label="standard deviations" if axes is panels[2] else None, aspect=30)
+    panels[0].set_ylabel("flowers, sorted by cluster")
+
+
+def outliers() -> None:
+    """The same rows by k-means, k-medians and k-medoids, with and without a few far away."""
+    X, far = with_outliers()
+    fits = (("k-means", km.kmeans), ("k-medians", km.kmedians), ("k-medoids", km.kmedoids))
+    _, panels = plt.subplots(1, 3, figsize=(9, 2.6), sharex=True, sharey=True)
+    for axes, (title, fit) in zip(panels, fits, strict=True):
+        start = {"init_medoids": [0, 40, 80]} if fit is km.kmedoids else {"init_centers": X[[0, 40, 80]]}
+        alone: Any = fit(X[~far], 3, **start)
+        spoiled: Any = fit(X, 3, **start)
+        axes.plot(*X[~far].T, ".", color="#B0B0B0", markersize=5)
+        axes.plot(*X[far].T, "s", color=COLORS[1], markersize=4)
+        for before, after in zip(alone.centers, spoiled.centers, strict=True):
+            axes.annotate("", after, before, arrowprops={"arrowstyle": "->", "color": "black", "linewidth": 1.4})
+        axes.plot(*alone.centers.T, "o", color=COLORS[0], markersize=8, fillstyle="none", markeredgewidth=2)
+        axes.plot(*spoiled.centers.T, "x", color="black", markersize=8, markeredgewidth=2)
+        way = float(np.linalg.norm(spoiled.centers - alone.centers, axis=1).max())
+        axes.set(title=f"{title}: up to {way:.2f}", aspect="equal")
+
+
+def with_outliers() -> tuple[np.ndarray, np.ndarray]:
+    """Three groups of 40 rows and 6 rows far from them, (126, 2); and which these are (126,)."""
+    rng = np.random.default_rng(7)
+    groups = np.repeat([[0.0, 0.0], [5.0, 0.0], [2.5, 4.5]], 40, axis=0) + rng.normal(scale=0.6, size=(120, 2))
+    far = np.array([9.5, 2.0]) + rng.normal(scale=0.5, size=(6, 2))
+    return np.concatenate([groups, far]), np.arange(126) >= 120
+
+
+def tutorials() -> None:
+    """The strategies of the tutorials beside the package's, one panel for each role."""
+    import tutorial_strategies as mine
+
+    def right(result: Any, problem: Any) -> float:
+        """How well the clusters agree with the groups that the rows were made from."""
+        rows = problem["classes"] >= 0
+        return float(km.agreement.adjusted_rand(result.labels[rows], problem["classes"][rows]))
+
+    X, classes = groups_with_outliers()
+    problem = km.bench.Problem("groups", X, 8, classes=classes)
+    strategies: list[tuple[str, str, dict[str, Any]]] = [
+        ("initializers", "init", {"init": ["k-means++", "random", mine.density_biased]}),
+        ("assigners", "assign", {"assign": ["dense", "hamerly", mine.nearest_numpy]}),
+        ("updaters", "update", {"assign": ["dense", mine.clipped_squares],
+                                "update": ["mean", mine.trimmed_mean, mine.mean_of_near]}),
+        ("empty-cluster handlers", "empty", {"init": ["random"],
+                                             "empty": ["farthest", "split", mine.nearest_neighbor]}),
+    ]  # fmt: skip
+    _, panels = plt.subplots(2, 2, figsize=(9, 5.6))
+    for axes, (title, slot, grid) in zip(panels.flat, strategies, strict=True):
+        found = km.bench.compare(grid, [problem], metrics={"agreement": right}, max_iter=50, rng=2)
+        names = sorted({r[slot] for r in found.records}, key=lambda name: name in dir_of(mine))
+        for i, name in enumerate(names):
+            runs = [r for r in found.records if r[slot] == name]
+            seconds = [1e3 * r["seconds"] for r in runs]
+            x, low, high = km.bench.analysis.median_interval(seconds)
+            y, worse, better = km.bench.analysis.median_interval([r["agreement"] for r in runs])
+            color = COLORS[1] if name in dir_of(mine) else GRAY
+            axes.errorbar(x, y, [[y - worse], [better - y]], [[x - low], [high - x]], fmt="os^"[i], color=color,
+                          label=name, capsize=3)  # fmt: skip
+        axes.set(title=title, xscale="log", xlabel="milliseconds", ylabel="agreement with the groups")
+        axes.legend(fontsize=8)
+
+
+def dir_of(module: Any) -> set[str]:
+    """The names that a module's strategies are registered under."""
+    return {name.replace("_", "-") for name in vars(module)}
+
+
+def groups_with_outliers() -> tuple[np.ndarray, np.ndarray]:
+    """Eight groups in a plane and rows far from them (3000, 2); groups, -1 for those far away (3000,)."""
+    rng = np.random.default_rng(5)
+    which = rng.integers(8, size=3000)
+    X = rng.uniform(0, 12, size=(8, 2))[which] + 0.4 * rng.normal(size=(3000, 2))
+    X[:150], which[:150] = rng.uniform(-20, 32, size=(150, 2)), -1
+    return X, which

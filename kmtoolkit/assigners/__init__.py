@@ -6,11 +6,12 @@ One that remembers something between calls is an object with ``init(problem, sta
 
 from typing import TYPE_CHECKING, Any
 
+from kmtoolkit.assigners.precomputed import Precomputed
 from kmtoolkit.registry import strategies_of
 
 strategies = strategies_of(__name__)
 globals().update(strategies)
-__all__ = sorted(strategies)
+__all__ = sorted([*strategies, Precomputed.__name__])
 
 if TYPE_CHECKING:
 

@@ -12,15 +12,18 @@ of one. O(n k d · trials) time, less where clusters are apart; 12 bytes a row a
 """
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
+from kmtoolkit.divergences import Divergence
 from kmtoolkit.kernels.grid import cut
 from kmtoolkit.kernels.jit import plain_python
 from kmtoolkit.kernels.potentials import BLOCK, add_up, draw_rows, open_round
 from kmtoolkit.kernels.simd import SEED_GROUPS
+from kmtoolkit.objectives import SquaredEuclidean
 from kmtoolkit.problem import Problem
-from kmtoolkit.registry import initializer
+from kmtoolkit.registry import HARD, initializer
 from kmtoolkit.sampling import draw, seed_scores
 
 FEW_COLUMNS, MANY_SEEDS = 4, 300  # a distance costs less than a look, and rows are rarely passed over
@@ -29,7 +32,7 @@ NONE = np.empty(0, np.int64)
 SMALLEST = 1e-25  # mean D², relative to the size of the rows, below which float32 may lose some to underflow
 
 
-@initializer("k-means++", reference="Arthur and Vassilvitskii 2007", cost="O(n k d trials)")
+@initializer("k-means++", objective=HARD, reference="Arthur and Vassilvitskii 2007", cost="O(n k d trials)")
 @dataclass(frozen=True)
 class KMeansPlusPlus:
     """Draw seeds by D² sampling, the best of several candidates each round.
@@ -59,6 +62,10 @@ class KMeansPlusPlus:
         if self.trials is not None and self.trials < 1:
             raise ValueError(f"trials is {self.trials}; it must be at least 1")
 
+    def under(self, objective: SquaredEuclidean) -> Any:
+        """What draws seeds by the divergence of an objective."""
+        return Spread(objective, self.trials) if isinstance(objective, Divergence) else self
+
     def __call__(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
         X, weights, k = problem
         trials = self.trials or 2 + int(np.log(k))
@@ -80,6 +87,33 @@ class KMeansPlusPlus:
                 chosen[many] = candidates[best]
                 potentials = with_each[:, best]
         return X[chosen].astype(np.float64)
+
+
+@dataclass(frozen=True)
+class Spread:
+    """The same by a divergence D(x, seed) in place of D² (Ackermann and Blömer, SODA 2009); O(n) memory."""
+
+    objective: Divergence
+    trials: int | None = None
+
+    def __call__(self, problem: Problem, rng: np.random.Generator) -> np.ndarray:
+        X, weights, k = problem
+        trials = self.trials or 2 + int(np.log(k))
+        chosen = draw(weights, 1, rng)
+        closest = self.from_rows(X, chosen)[0].copy()
+        while len(chosen) < k:
+            closest[chosen] = 0.0  # though centers on them may have been moved a little, into the domain
+            candidates = draw(seed_scores(weights, closest, chosen), trials, rng)
+            with_each = np.minimum(closest, self.from_rows(X, candidates))
+            best = int((with_each @ weights).argmin())
+            chosen, closest = np.append(chosen, candidates[best]), with_each[best]
+        return X[chosen].astype(np.float64)
+
+    def from_rows(self, X: np.ndarray, rows: np.ndarray) -> np.ndarray:
+        """Divergences (m, n) of all rows from centers on some of them."""
+        centers = X[rows].astype(np.float64)
+        self.objective.project(centers)
+        return self.objective.between(X, centers)
 
 
 class _Rounds:

@@ -17,7 +17,7 @@ import numpy as np
 from kmtoolkit.kernels.jit import jit, parallel_jit, prange, threads_of_numba
 from kmtoolkit.kernels.threads import on_python_threads, prange_is_safe, workers
 
-__all__ = ["Grid", "cut", "sweep", "watched"]
+__all__ = ["OPERATIONS_PER_SLICE", "Grid", "cut", "look", "sweep", "watched"]
 
 MAX_CHUNKS = 64
 OPERATIONS_PER_CHUNK = 1 << 15  # below this, starting a chunk costs more than it saves
@@ -62,9 +62,10 @@ def watched(look: Callable[[], None] | None) -> Iterator[None]:
         _watch.reset(before)
 
 
-def _look() -> None:
-    if (look := _watch.get()) is not None:
-        look()
+def look() -> None:
+    """What a sweep does after each slice; for loops that are no sweeps."""
+    if (watch := _watch.get()) is not None:
+        watch()
 
 
 class sweep:
@@ -90,7 +91,7 @@ class sweep:
     def __call__(self, grid: Grid, *args: Any) -> None:
         if grid.chunks == grid.slices == 1:  # a problem so small that bounds and threads would cost more than it
             self.chunk(0, grid.rows, 0, *args)
-            _look()
+            look()
             return
         bounds, slices = grid.bounds, grid.slices
         lo, hi = bounds[:-1], bounds[1:]
@@ -99,7 +100,7 @@ class sweep:
                 self._run(lo, hi, args)
             else:
                 self._run(lo + (hi - lo) * s // slices, lo + (hi - lo) * (s + 1) // slices, args)
-            _look()
+            look()
 
     def _run(self, lo: np.ndarray, hi: np.ndarray, args: tuple) -> None:
         """Run rows lo[t] to hi[t] of each chunk t."""

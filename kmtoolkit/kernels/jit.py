@@ -9,12 +9,13 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import numba
+from numba.core.caching import NullCache
 
 from kmtoolkit.kernels.cache import disk_cache
 
 __all__ = [
-    "COMPILED", "current_threads", "inlined", "jit", "launch", "layer", "most_threads", "parallel_jit", "plain_python",
-    "prange", "threads_of_numba",
+    "COMPILED", "compiling", "current_threads", "does_not_compile", "inlined", "inlined_unstored", "jit", "launch",
+    "layer", "most_threads", "parallel_jit", "plain_python", "prange", "threads_of_numba",
 ]  # fmt: skip
 
 prange = numba.prange
@@ -40,9 +41,26 @@ def inlined(function: Callable) -> Callable:
     return _compile(function, disk_cache(function), forceinline=True)
 
 
+def inlined_unstored(function: Callable) -> Callable:
+    """The same for a function that others are stored with, so that it need not be stored itself."""
+    return _compile(function, NullCache(), forceinline=True)
+
+
 def parallel_jit(function: Callable, body: Callable) -> Callable:
     """Compile a kernel whose ``prange`` loops run in parallel; it was generated from ``body``, and cached as such."""
     return _compile(function, disk_cache(body, ".parallel"), parallel=True)
+
+
+def does_not_compile(error: BaseException) -> bool:
+    """Whether an exception comes from the compiler, and not from what was compiled."""
+    return isinstance(error, numba.core.errors.NumbaError)
+
+
+@contextlib.contextmanager
+def compiling() -> Iterator[list[Any]]:
+    """What Numba compiles or loads meanwhile, whoever wrote it: a list that is empty if there was nothing."""
+    with numba.core.event.install_recorder("numba:compiler_lock") as recorder:
+        yield recorder.buffer
 
 
 def layer() -> str | None:

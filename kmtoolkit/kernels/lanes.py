@@ -3,6 +3,7 @@
 Vectors do what the plain arithmetic does, in the same order, so the results have the same bits.
 """
 
+from itertools import chain
 from typing import Any
 
 from llvmlite import ir
@@ -20,6 +21,9 @@ from kmtoolkit.kernels.vectors import (
     element,
     least_of,
     lesser,
+    literal,
+    loop,
+    multiply_add,
     shuffle,
     splat,
     two_sum,
@@ -28,7 +32,9 @@ from kmtoolkit.kernels.vectors import (
 __all__ = [
     "CENTER_LANES",
     "LANES",
+    "LENGTH_LANES",
     "add_in_eights",
+    "add_lengths",
     "distance_in_eights",
     "prefetch_row",
     "row_distances",
@@ -37,6 +43,7 @@ __all__ = [
 ]
 
 CENTER_LANES = VECTOR_BYTES // 8  # centers that row_distances takes at once
+LENGTH_LANES = 2 * CENTER_LANES  # columns that add_lengths takes at once
 LANES = 8  # sums that a canonical distance is made of, on every target
 
 
@@ -139,13 +146,67 @@ def total(typing: Any, values: Any, first: Any, size: Any) -> Any:
         sums = cgutils.alloca_once_value(b, ir.Constant(vector, [0.0] * CENTER_LANES))
         with cgutils.for_range_slice(b, constant(0), args[2], constant(CENTER_LANES), intp=INT64) as (at, _):
             b.store(b.fadd(b.load(sums), source.load(b.add(args[1], at), vector)), sums)
-        whole, half = b.load(sums), CENTER_LANES // 2
-        while half:
-            low, high = (shuffle(b, whole, whole, list(range(at, at + half))) for at in (0, half))
-            whole, half = b.fadd(low, high), half // 2
-        return b.extract_element(whole, ir.Constant(INT32, 0))
+        return added_up(b, b.load(sums))
 
     return types.float64(values, first, size), codegen
+
+
+def added_up(b: ir.IRBuilder, whole: Any) -> Any:
+    """The sum of the CENTER_LANES lanes of a vector, in a tree."""
+    half = CENTER_LANES // 2
+    while half:
+        low, high = (shuffle(b, whole, whole, list(range(at, at + half))) for at in (0, half))
+        whole, half = b.fadd(low, high), half // 2
+    return b.extract_element(whole, ir.Constant(INT32, 0))
+
+
+@intrinsic
+def add_lengths(typing: Any, features: Any, weights: Any, row: Any, start: Any, stop: Any, sums: Any, many: Any) -> Any:
+    """Add weights · distance of ``many`` columns of features from columns start to stop to sums (many,).
+
+    features (d, columns) and weights (columns,) are float64; row is the first of the many; start and stop are
+    LENGTH_LANES apart, or a multiple.
+    """
+    if not literal(many) or features.dtype != types.float64:
+        return None
+    vector, rows, parts = ir.VectorType(ir.DoubleType(), CENTER_LANES), many.literal_value, 2
+
+    def codegen(context: Any, b: ir.IRBuilder, signature: Any, args: Any) -> Any:
+        columns, heavy, out = (Array(context, b, signature.args[a], args[a]) for a in (0, 1, 5))
+        (d, step), nought = columns.shape, ir.Constant(vector, [0.0] * CENTER_LANES)
+        totals = [cgutils.alloca_once(b, vector) for _ in range(rows)]
+        squares = [[cgutils.alloca_once(b, vector) for _ in range(parts)] for _ in range(rows)]
+        root = cgutils.get_or_insert_function(
+            b.module, ir.FunctionType(vector, [vector]), f"llvm.sqrt.v{CENTER_LANES}f64"
+        )
+        for total in totals:
+            b.store(nought, total)
+        with loop(b, args[3], args[4], parts * CENTER_LANES) as (at, _):
+            for place in chain.from_iterable(squares):
+                b.store(nought, place)
+            with loop(b, constant(0), d) as (feature, _):
+                line = b.mul(feature, step)
+                others = [
+                    columns.load(b.add(b.add(line, at), constant(v * CENTER_LANES)), vector) for v in range(parts)
+                ]
+                for r in range(rows):
+                    value = columns.load(b.add(b.add(line, args[2]), constant(r)), ir.DoubleType())
+                    own = splat(b, value, CENTER_LANES)
+                    for other, place in zip(others, squares[r], strict=True):
+                        difference = b.fsub(other, own)
+                        b.store(multiply_add(b, difference, difference, b.load(place)), place)
+            for v in range(parts):
+                weight = heavy.load(b.add(at, constant(v * CENTER_LANES)), vector)
+                for r in range(rows):
+                    b.store(
+                        multiply_add(b, b.call(root, [b.load(squares[r][v])]), weight, b.load(totals[r])), totals[r]
+                    )
+        for r in range(rows):
+            before = out.load(constant(r), ir.DoubleType())
+            out.store(constant(r), b.fadd(before, added_up(b, b.load(totals[r]))))
+        return context.get_dummy_value()
+
+    return types.void(features, weights, row, start, stop, sums, many), codegen
 
 
 @intrinsic

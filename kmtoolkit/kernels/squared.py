@@ -17,8 +17,8 @@ from kmtoolkit.kernels.lanes import CENTER_LANES, LANES
 from kmtoolkit.kernels.statistics import add_rows, mix
 
 __all__ = [
-    "cluster_totals", "distances_to", "in_lanes", "lower_closest", "nearest", "nearest_of_row", "row_distances",
-    "settle", "squared_distance", "update_drop",
+    "cluster_totals", "distances_to", "falls", "in_lanes", "lower_closest", "nearest", "nearest_of_row",
+    "row_distances", "settle", "squared_distance", "update_drop",
 ]  # fmt: skip
 
 
@@ -216,12 +216,32 @@ def lower_closest(X: np.ndarray, center: np.ndarray, closest: np.ndarray) -> Non
 
 
 @sweep
-def settle(lo, hi, t, rows, problem, state, accepted, force, moves):
+def _falls(lo, hi, t, X, weights, closest, features, out):
+    """Add w · max(closest - distance, 0) of rows lo:hi for each point to out[t]; features are the points in lanes."""
+    distances = np.empty(features.shape[1])
+    for i in range(lo, hi):
+        for first in range(0, len(distances), CENTER_LANES):
+            row_distances(X, i, features, first, distances)
+        for j in range(out.shape[1]):
+            out[t, j] += weights[i] * max(closest[i] - distances[j], 0.0)
+
+
+def falls(X: np.ndarray, weights: np.ndarray, closest: np.ndarray, points: np.ndarray) -> np.ndarray:
+    """How far Σ w · closest falls with each of points (m, d) as a further seed, (m,); closest as in lower_closest."""
+    grid = cut(len(X), points.size + 8)
+    out = np.zeros((grid.chunks, len(points)))
+    _falls(grid, X, weights, closest, in_lanes(points), out)
+    return out.sum(axis=0)
+
+
+@sweep
+def settle(lo, hi, t, rows, problem, state, accepted, force, given, moves):
     """Accept or refuse the changed labels of rows[lo:hi], or of rows lo:hi if none are named.
 
     A row moves if its new center is nearer, or equally near with a lower index; ``force`` accepts all, and so does a
     first assignment (accepted is -1). state.labels and accepted (n,) agree afterwards. What moved is recorded in chunk
-    t of moves.
+    t of moves. given (2, m) has the divergences of the m rows from their new and old centers, if these are no squared
+    distances; else it is (2, 0).
     """
     X, weights, centers, labels = problem.X, problem.sample_weight, state.centers, state.labels
     drop, drop_error, change = moves.drop[t, 0], moves.drop_error[t, 0], moves.hash[t]
@@ -231,9 +251,10 @@ def settle(lo, hi, t, rows, problem, state, accepted, force, moves):
         for r in range(start, min(start + BLOCK, hi)):
             i = np.int64(rows[r]) if len(rows) else r
             old, new = accepted[i], labels[i]
-            after, before = squared_distance(X, i, centers, new), 0.0
+            after = given[0, r] if given.size else squared_distance(X, i, centers, new)
+            before = 0.0
             if old >= 0:
-                before = squared_distance(X, i, centers, old)
+                before = given[1, r] if given.size else squared_distance(X, i, centers, old)
                 if not (force or after < before or (after == before and new < old)):
                     labels[i] = old
                     moves.tally[t, 1] += 1

@@ -14,7 +14,8 @@ from kmtoolkit.kernels.jit import jit, plain_python
 from kmtoolkit.kernels.lanes import LANES, add_in_eights
 
 __all__ = [
-    "WORN", "Moves", "absorb", "add_rows", "column_variances", "magnitude", "means", "mix", "new_moves", "shifts",
+    "WORN", "Moves", "absorb", "add_rows", "are_whole", "column_variances", "magnitude", "means", "mix", "new_moves",
+    "shifts",
 ]  # fmt: skip
 
 
@@ -196,3 +197,8 @@ def column_variances(X: np.ndarray, weights: np.ndarray, about: np.ndarray) -> n
     _variances(grid, X, weights, about, first, second)
     total = weights.sum()
     return np.maximum(second.sum(axis=0) / total - (first.sum(axis=0) / total) ** 2, 0.0)
+
+
+def are_whole(weights: np.ndarray) -> bool:
+    """Whether weights count copies; others are shares of a whole, which may be cut up as finely as one likes."""
+    return bool((weights == np.floor(weights)).all())

@@ -5,8 +5,10 @@ from functools import cache
 
 import numpy as np
 
+from kmtoolkit.families import OBJECTIVES
 from kmtoolkit.problem import Problem, admit
 from kmtoolkit.registry import Row
+from kmtoolkit.testing.domains import brought_into
 
 __all__ = ["Case", "big", "weighted", "zoo"]
 
@@ -74,11 +76,13 @@ class Case:
         return replace(self, X=self.X[:, :columns].copy(), init_centers=start)
 
     def suited(self, row: Row) -> "Case":
-        """The case as it suits a strategy: columns that it takes, and for a handler a start with empty clusters.
+        """The case as it suits a strategy: columns and values that it takes, for a handler a start with empty clusters.
 
         Only initializers are asked for the start.
         """
         case = self.narrowed(row.columns)
+        if len(row.objectives) == 1 and (objective := OBJECTIVES.get(row.objectives[0])):
+            case = replace(case, X=brought_into(objective, case.X))
         if row.role == "initializer":
             return replace(case, init_centers=None)
         return case.emptied() if row.role == "empty_handler" else case.started()

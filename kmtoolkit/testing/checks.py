@@ -15,7 +15,7 @@ def prepared(role: str, strategy: Any) -> Strategy:
     if not combinations(resolved):
         raise ValueError(
             f"{resolved} descends {' or '.join(resolved.row.objectives)}, and no strategy of kmtoolkit does: "
-            "it can't be tried"
+            "it can't be tried; declare the objective by km.pointwise, if that is possible"
         )
     return resolved
 

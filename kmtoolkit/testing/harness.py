@@ -1,6 +1,7 @@
 """A strategy at work: fits in which it is the part under test, and everything that it does is seen."""
 
 import copy
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from itertools import product
@@ -9,12 +10,15 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from kmtoolkit.errors import EmptyClusterError
+from kmtoolkit.families import OBJECTIVES
 from kmtoolkit.mixture_result import MixtureResult
 from kmtoolkit.objectives import EPS
-from kmtoolkit.registry import ANY, ROLES, Row, Strategy, check_partners, resolve, rows_of
+from kmtoolkit.pointwise import PointwiseAssigner
+from kmtoolkit.registry import ANY, HARD, ROLES, Row, Strategy, check_partners, resolve, rows, rows_of
 from kmtoolkit.result import Result
 from kmtoolkit.solver import Solver
 from kmtoolkit.testing.awkward import Case
+from kmtoolkit.testing.domains import brought_into
 
 __all__ = [
     "ONE_CALL", "Answer", "Broken", "Wander", "answer", "as_strategy", "call", "combinations", "compare", "fit",
@@ -68,6 +72,9 @@ def fit(strategy: Strategy, case: Case, **options: Any) -> Result:
     data = {name: options.pop(name, getattr(case, name)) for name in ("X", "k", "sample_weight", "init_centers")}
     data = copy.deepcopy(data)  # whatever the strategy does to it, the case stays as it is
     solver = Solver(**{ROLES[strategy.row.role]: strategy, "rng": case.seed, **usual(strategy), **options})
+    data["X"] = brought_into(solver._objective, data["X"])
+    if data["init_centers"] is not None:
+        data["init_centers"] = brought_into(solver._objective, data["init_centers"], centers=True)
     return solver.fit(data.pop("X"), data.pop("k"), **data)
 
 
@@ -147,12 +154,15 @@ def watched(strategy: Strategy, look: Callable[..., Any]) -> Strategy:
 
 
 class Watched:
-    """Stands for a strategy that is watched; it has a method ``init`` only if the strategy has one."""
+    """Stands for a strategy that is watched; it has methods ``init`` and ``under`` only if the strategy has them."""
 
     def __init__(self, run: Any, look: Callable[..., Any]) -> None:
         self._run, self._look = run, look
         if callable(getattr(run, "init", None)):
             self.init = lambda *arguments: look(run.init, *arguments)
+
+        if callable(getattr(run, "under", None)):
+            self.under = lambda objective: Watched(run.under(objective), look)
 
     def __call__(self, *arguments: Any) -> Any:
         return self._look(self._run, *arguments)
@@ -180,20 +190,43 @@ def fresh(strategy: Strategy) -> Strategy:
 def combinations(strategy: Strategy) -> list[dict[str, str]]:
     """All choices of monotone partners from the package itself that fit the strategy; the defaults come first.
 
-    Partners from elsewhere are left out: they may be wrong, and another strategy would be blamed. Soft partners come
-    with one initializer.
+    Partners from elsewhere are left out: they may be wrong, and another strategy would be blamed. Only what
+    ``km.pointwise`` has made for the same objective is asked, too. Initializers are all
+    tried with squared distances; other objectives, and updaters for all of them, come with one.
     """
+    return [dict(partners) for partners in _combinations(strategy.row, rows(), tuple(OBJECTIVES))]
+
+
+@functools.lru_cache(maxsize=64)
+def _combinations(row: Row, _known: tuple[Row, ...], _objectives: tuple[str, ...]) -> tuple[dict[str, str], ...]:
+    """The same for a strategy's row, with all that is registered."""
+    strategy = Strategy(row, _combinations)
     roles = [role for role in ROLES if role != strategy.row.role]
     defaults = {role: getattr(Solver, argument) for role, argument in ROLES.items()}
-    names = [[row.name for row in sorted(_own(role), key=lambda row: row.name != defaults[row.role])] for role in roles]
+
+    def rank(row: Row) -> tuple[bool, bool, bool]:
+        """The default first, and slow ones, which are for all hard objectives, last."""
+        return row.name != defaults[row.role], row.objective == HARD, "labels" in row.writes
+
+    lifted = {"assigner": _lifted(row)}
+    own = [sorted(dict.fromkeys([*_own(role), *lifted.get(role, ())]), key=rank) for role in roles]
+    names = [[row.name for row in each] for each in own]
     chosen = ({ROLES[role]: name for role, name in zip(roles, each, strict=True)} for each in product(*names))
-    return [partners for partners in chosen if _fits(strategy, partners)]
+    return tuple(partners for partners in chosen if _fits(strategy, partners))
 
 
 def _own(role: str) -> list[Row]:
     """The package's monotone strategies of a role; of the exact assigners, which are interchangeable, two will do."""
     rows = [row for row in rows_of("kmtoolkit") if row.role == role and row.monotone and row.columns is None]
-    return [row for row in rows if row.name in ALIKE or not (row.role == "assigner" and row.exact)]
+    return [row for row in rows if row.name in ALIKE or row.objective != "squared-euclidean" or not row.exact]
+
+
+def _lifted(row: Row) -> list[Row]:
+    """Assigners that ``km.pointwise`` made for a declared objective, in which there is nothing to go wrong."""
+    return [
+        other for other in rows("assigner") if set(other.objectives) & set(row.objectives)
+        and isinstance(resolve("assigner", other.name).run, PointwiseAssigner)
+    ]  # fmt: skip
 
 
 def home(run: Any) -> str:
@@ -204,7 +237,8 @@ def home(run: Any) -> str:
 def _fits(strategy: Strategy, partners: dict[str, str]) -> bool:
     parts = {role: resolve(role, partners[name]) for role, name in ROLES.items() if name in partners}
     parts[strategy.row.role] = strategy
-    if parts["assigner"].row.soft and partners.get("init") != Solver.init:
+    squared = {"squared-euclidean", ANY} & set(parts["assigner"].row.objectives)
+    if (not squared or parts["updater"].row.objective == HARD) and partners.get("init") != Solver.init:
         return False
     try:
         check_partners(parts["assigner"], parts["updater"], (parts["initializer"], parts["empty_handler"]))

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from kmtoolkit.objectives import OBJECTIVES
+from kmtoolkit.families import OBJECTIVES
 from kmtoolkit.problem import Problem, State
 from kmtoolkit.registry import ANY, Row, Strategy
 from kmtoolkit.testing.awkward import Case
@@ -28,6 +28,7 @@ from kmtoolkit.testing.report import spell
 from kmtoolkit.testing.rulebook import rule
 from kmtoolkit.testing.rules_general import SAME
 
+_MEASURES = {"squared-euclidean": "squared distance", "cosine": "1 - cosine"}
 ONE_UPDATE = ONE_CALL["updater"]
 NEAR = "assert np.abs(first.centers - second.centers).max() <= {slack!r}"
 
@@ -102,15 +103,16 @@ def _judge_calls(strategy: Strategy, case: Case, options: dict[str, Any], preamb
         nonlocal calls
         returned = run(problem, state, *memory)
         if run is strategy.run:  # not its method init
-            _judge_labels(problem, state, preamble + call(**options, max_iter=calls), calls)
+            _judge_labels(strategy, problem, state, preamble + call(**options, max_iter=calls), calls)
             calls += 1
         return returned
 
     settled(watched(strategy, look), case, **options)
 
 
-def _judge_labels(problem: Problem, state: State, code: str, iteration: int) -> None:
-    objective = OBJECTIVES["squared-euclidean"]
+def _judge_labels(strategy: Strategy, problem: Problem, state: State, code: str, iteration: int) -> None:
+    name = strategy.row.objectives[0]
+    objective = OBJECTIVES["squared-euclidean" if name == ANY else name].of_assigner(strategy.run)
     nearest = objective.oracle(problem.X, state.centers)
     for i in map(int, np.flatnonzero(state.labels != nearest)[:1]):
         label, right = int(state.labels[i]), int(nearest[i])
@@ -118,7 +120,7 @@ def _judge_labels(problem: Problem, state: State, code: str, iteration: int) -> 
             raise Broken(f"row {i} got the label {label} in iteration {iteration}", code)
         far, near = (objective.distances(problem.X[i : i + 1], state.centers, j)[0] for j in (label, right))
         raise Broken(
-            f"row {i} got the label {label} (squared distance {far!s}) in iteration {iteration}; "
+            f"row {i} got the label {label} ({_MEASURES.get(name, 'divergence')} {far!s}) in iteration {iteration}; "
             f"the nearest is {right} ({near!s})", code,
         )  # fmt: skip
 

@@ -54,6 +54,8 @@ def same_bits_for_any_number_of_threads(strategy: Strategy, case: Case) -> None:
     if jit.plain_python:
         return  # plain Python has one thread
     options: dict[str, Any] = {"max_iter": 5, "verify": False}
+    if "labels" in strategy.row.writes:  # swaps of medoids take the square of the rows
+        case = replace(case, X=case.X[:2000], sample_weight=case.problem.sample_weight[:2000])
     first = settled(strategy, case, threads=1, **options)
     most = jit.most_threads()
     for threads in sorted({min(2, most), min(3, most), most} - {1}):

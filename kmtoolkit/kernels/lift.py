@@ -203,7 +203,8 @@ def _told_apart(name: str) -> Iterator[None]:
         yield
     except NumbaError as error:
         raise TypeError(f"divergence {name!r} can't be compiled: d(x, c) must return a float, as of_sum must, and use "
-                        f"only what Numba supports; {str(error).strip()}") from error  # fmt: skip
+                        "only what Numba supports; the error that this one was raised from has what Numba says"
+                        ) from error  # fmt: skip
 
 
 def _as_lines(given: Any, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -145,16 +145,17 @@ def kmedoids(
     >>> sorted(result.medoids.tolist()), result.objective
     ([1, 4], 4.0)
     """
-    if method not in METHODS:
+    if not (isinstance(method, str) and method in METHODS):
         raise ValueError(f"method is {method!r}; it must be 'fasterpam' or 'alternate'")
     given: dict[str, Any] = {"update": METHODS[method], "init": SPREADS[method], "tol": 0}
-    if metric == "precomputed":
+    precomputed = isinstance(metric, str) and metric == "precomputed"
+    if precomputed:
         given["assign"] = Precomputed(X)
         points: Any = np.arange(len(given["assign"].matrix), dtype=np.float64)[:, np.newaxis]
     else:
         given["assign"], points = _assigner(metric), X
     solver = Solver(**given | options)
-    if metric == "precomputed" and resolve("initializer", solver.init).row.name == "uniform":
+    if precomputed and resolve("initializer", solver.init).row.name == "uniform":
         raise ValueError(f"init is 'uniform', but between dissimilarities there are no points to draw; {ROWS_TO_START}")
     door = admit(points, k, sample_weight)
     start = None if init_medoids is None else door.X[_indices(init_medoids, door)]
@@ -165,8 +166,10 @@ def kmedoids(
 
 def _assigner(metric: Any) -> Any:
     """The assigner of a metric."""
-    if not isinstance(metric, str):
+    if callable(metric):
         return metric
+    if not isinstance(metric, str):
+        raise TypeError(f"metric is {metric!r} of type {type(metric).__name__}; it must be a name or an assigner")
     if metric not in OBJECTIVES:
         known = [*(name for name in OBJECTIVES)]
         near = difflib.get_close_matches(metric, known, n=1)

@@ -346,6 +346,7 @@ def test_fingerprints_of_what_may_hide_something_never_come_again():
         assert fingerprint(function, known=True) == fingerprint(function, known=True)
 
 
+@pytest.mark.compiled
 @pytest.mark.parametrize("name", ["generalized-i", "itakura-saito", "kl", "logistic", "manhattan"])
 def test_kernels_of_the_package_are_found_on_disk_again(name):
     function = resolve("assigner", name).run.__wrapped__

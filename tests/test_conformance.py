@@ -20,13 +20,16 @@ from kmtoolkit.testing.harness import Broken, combinations, cover, fit
 TWINS = ("euclidean", "generalized-i", "itakura-saito", "kl", "logistic")
 OF_TWINS = ("takes-the-nearest", "descends-with-every-partner")
 
+IN_PLAIN_PYTHON = ("k-means++", "dense", "softmax", "mean", "farthest")  # of the others, a rule compares the answers
+
+
+def marks(row, rule):
+    in_plain_python = row.name in IN_PLAIN_PYTHON and not rule.name.startswith("weighted-rows")  # of many fits
+    return [] if in_plain_python else [pytest.mark.compiled]
+
+
 PAIRS = [
-    pytest.param(
-        row,
-        rule,
-        id=f"{row.role} {row.name}: {rule.name}",
-        marks=[pytest.mark.compiled] if rule.name.startswith("weighted-rows") else [],  # many fits
-    )
+    pytest.param(row, rule, id=f"{row.role} {row.name}: {rule.name}", marks=marks(row, rule))
     for row in registry.rows()
     for rule in testing.rules(row)
     if row.name not in TWINS or rule.name in OF_TWINS
